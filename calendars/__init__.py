@@ -1,0 +1,1 @@
+"""All that leaves the department or arrives in its formats."""

@@ -1,0 +1,71 @@
+"""Tables, their types and their guards; no rules, no mail, no URLs."""
+
+from models.account import ApiToken, FeedToken, LoginThrottle, Session, User
+from models.appointment import (
+    ACTIVE_STATUSES,
+    INACTIVE_STATUSES,
+    MILESTONES,
+    Appointment,
+    Departure,
+    IdempotencyKey,
+    Milestone,
+    Slot,
+    Step,
+)
+from models.base import Base
+from models.department import Demonstration, Department, ProtocolVersion
+from models.encounter import BedStay, Encounter
+from models.patient import Patient
+from models.resource import (
+    PERSON_KINDS,
+    RESOURCE_KINDS,
+    CalendarDay,
+    Closure,
+    OpeningSession,
+    Privilege,
+    Resource,
+    Schedule,
+)
+from models.trail import Audit, AuditHead, JobRun, Outbox
+from models.types import FAR_FUTURE, Instant, NaiveInstant, from_seconds, to_seconds
+
+__all__ = [
+    "ACTIVE_STATUSES",
+    "FAR_FUTURE",
+    "INACTIVE_STATUSES",
+    "MILESTONES",
+    "PERSON_KINDS",
+    "RESOURCE_KINDS",
+    "ApiToken",
+    "Appointment",
+    "Audit",
+    "AuditHead",
+    "Base",
+    "BedStay",
+    "CalendarDay",
+    "Closure",
+    "Demonstration",
+    "Department",
+    "Departure",
+    "Encounter",
+    "FeedToken",
+    "IdempotencyKey",
+    "Instant",
+    "JobRun",
+    "LoginThrottle",
+    "Milestone",
+    "NaiveInstant",
+    "OpeningSession",
+    "Outbox",
+    "Patient",
+    "Privilege",
+    "ProtocolVersion",
+    "Resource",
+    "Schedule",
+    "Session",
+    "Slot",
+    "Step",
+    "User",
+    "from_seconds",
+    "to_seconds",
+]

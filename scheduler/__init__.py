@@ -1,0 +1,1 @@
+"""The booking engine and everything decided around it; knows no HTTP."""
