@@ -28,7 +28,7 @@ class Base(DeclarativeBase):
     )
     type_annotation_map = {
         int: BigInteger,
-        str: String(255),
+        str: String(),
         date: Date,
         datetime: Instant,
         dict[str, Any]: JSON,
