@@ -1,0 +1,98 @@
+"""The audit trail: append-only, hash-chained, written last in the transaction it describes."""
+
+import hashlib
+import json
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import insert, select, update
+from sqlalchemy.orm import Session
+
+from models import Audit, AuditHead, to_seconds
+from scheduler.actor import Actor
+
+
+def record(
+    session: Session,
+    *,
+    actor: Actor,
+    now: datetime,
+    action: str,
+    entity: str,
+    entity_id: str,
+    patient: str | None = None,
+    outcome: str = "ok",
+    reason: str | None = None,
+    detail: Mapping[str, Any] | None = None,
+    changes: bool = True,
+) -> None:
+    """Append one link. Call it last: on PostgreSQL it holds the chain's head until the transaction ends.
+
+    `patient` is a public id, never a name. `changes=False` is for what only looked (a patient viewed).
+    """
+    session.flush()
+    head = session.execute(
+        update(AuditHead).values(seq=AuditHead.seq + 1).returning(AuditHead.seq, AuditHead.hash, AuditHead.changed)
+    ).one()
+    link: dict[str, Any] = {
+        "seq": head.seq,
+        "at": now,
+        "actor": actor.id,
+        "role": actor.role,
+        "address": actor.address,
+        "request_id": actor.request_id,
+        "action": action,
+        "entity": entity,
+        "entity_id": entity_id,
+        "patient": patient,
+        "outcome": outcome,
+        "reason": reason,
+        "detail": dict(detail or {}),
+        "prev": head.hash,
+    }
+    link["hash"] = digest(link)
+    session.execute(insert(Audit).values(link))
+    session.execute(update(AuditHead).values(hash=link["hash"], changed=head.seq if changes else head.changed))
+
+
+def digest(link: Mapping[str, Any]) -> str:
+    """Return the SHA-256 of a link's fields in a fixed order, its predecessor's hash among them."""
+    fields = {name: value for name, value in link.items() if name != "hash"}
+    fields["at"] = to_seconds(fields["at"])
+    return hashlib.sha256(json.dumps(fields, sort_keys=True, ensure_ascii=False).encode()).hexdigest()
+
+
+def changed(session: Session) -> int:
+    """Return a number that rises with every committed change: the version of boards, lists and ward pages."""
+    return session.execute(select(AuditHead.changed)).scalar_one()
+
+
+@dataclass(frozen=True, slots=True)
+class Tampering:
+    """The first link that does not fit, and how: gap, hash or tail."""
+
+    seq: int
+    kind: str
+
+
+def _rows(session: Session) -> Iterator[Any]:
+    columns = Audit.__table__.c
+    yield from session.execute(select(*columns).order_by(columns.seq).execution_options(yield_per=2000))
+
+
+def verify(session: Session) -> Tampering | None:
+    """Walk the whole chain; return the first link that was changed, removed, added or reordered, or None."""
+    prev, expected = "", 1
+    for row in _rows(session):
+        link = dict(row._mapping)
+        if link["seq"] != expected:
+            return Tampering(expected, "gap")
+        if link["prev"] != prev or digest(link) != link["hash"]:
+            return Tampering(link["seq"], "hash")
+        prev, expected = link["hash"], expected + 1
+    head = session.execute(select(AuditHead.seq, AuditHead.hash)).one()
+    if (head.seq, head.hash) != (expected - 1, prev):
+        return Tampering(expected, "tail")
+    return None
