@@ -23,6 +23,8 @@ class Department(Base):
     """hold_minutes, bed_firm_days, admit_minute, discharge_minute ... (docs/protocols.md lists them)."""
     digest: Mapped[str] = mapped_column(default="")
     """Of the files last loaded, so that an unchanged department loads in no time."""
+    revision: Mapped[int] = mapped_column(default=1)
+    """Rises with any change of resources, privileges, schedules or calendar days; caches are keyed by it."""
 
 
 class ProtocolVersion(Base):

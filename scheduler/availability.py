@@ -1,0 +1,436 @@
+"""From rows to the engine's world: opening rules, closures, slots and stays; masks cached by resource revision."""
+
+import threading
+from collections import defaultdict
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from datetime import date, datetime, timedelta
+from typing import Any
+
+from sqlalchemy import Select, select
+from sqlalchemy.orm import Session, selectinload
+
+from models import (
+    ACTIVE_STATUSES,
+    Appointment,
+    BedStay,
+    Closure,
+    Department,
+    Encounter,
+    Resource,
+    Schedule,
+    Slot,
+    Step,
+    to_seconds,
+)
+from models.types import from_seconds
+from scheduler.engine import world as engine
+from scheduler.engine.grid import Grid, Span, at_minute, local_date
+from scheduler.errors import Conflict
+from scheduler.working_days import Calendar, sessions_on
+
+LONGEST_SLOT = timedelta(days=60)
+"""No slot is longer; a bounded overlap query is 17 times faster than an open one (PERFORMANCE §2)."""
+
+
+@dataclass(frozen=True, slots=True)
+class Settings:
+    """The department's planning parameters as the engine and the booking verbs use them."""
+
+    zone: str
+    hold: timedelta
+    horizon_days: int
+    bed_firm_days: int
+    answer_within: timedelta
+    ward: engine.WardHours
+    revision: int
+
+
+def settings(session: Session) -> Settings:
+    """Read the department's parameters; raises Conflict("no-department") before one was loaded."""
+    row = session.execute(select(Department.zone, Department.parameters, Department.revision)).first()
+    if row is None:
+        raise Conflict("no-department")
+    given = row.parameters
+    return Settings(
+        zone=row.zone,
+        hold=timedelta(minutes=given.get("hold_minutes", 10)),
+        horizon_days=given.get("horizon_days", 180),
+        bed_firm_days=given.get("bed_firm_days", 7),
+        answer_within=timedelta(hours=given.get("answer_hours", 48)),
+        ward=engine.WardHours(given.get("admit_minute", 13 * 60), given.get("discharge_minute", 11 * 60)),
+        revision=row.revision,
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class Facts:
+    """What changes only with the department's revision."""
+
+    revision: int
+    resources: dict[str, engine.Resource]
+    """Every active resource that may be planned, patients excepted, by code."""
+    schedules: dict[int, Schedule]
+    calendar: Calendar
+
+
+_facts: dict[str, Facts] = {}
+
+
+def facts(session: Session, revision: int) -> Facts:
+    """Return the department's lasting facts, from memory while its revision stays the same."""
+    place = _place(session)
+    known = _facts.get(place)
+    if known is None or known.revision != revision:
+        known = _facts[place] = Facts(revision, _resources(session), _schedules(session), Calendar.load(session))
+    return known
+
+
+def _place(session: Session) -> str:
+    return session.get_bind().engine.url.render_as_string()
+
+
+def _resources(session: Session) -> dict[str, engine.Resource]:
+    rows = session.scalars(
+        select(Resource)
+        .where(Resource.active, Resource.kind != "patient")
+        .options(selectinload(Resource.privileges))
+        .order_by(Resource.ordinal, Resource.code)
+    )
+    return {
+        row.code: engine.Resource(
+            code=row.code,
+            kind=row.kind,
+            attributes=frozenset(row.attributes),
+            licences=tuple(
+                engine.Licence(held.family, held.level, held.valid_from, held.valid_to) for held in row.privileges
+            ),
+            bay=row.bay,
+            external=row.external,
+        )
+        for row in rows
+    }
+
+
+def _schedules(session: Session) -> dict[int, Schedule]:
+    return {row.id: row for row in session.scalars(select(Schedule).options(selectinload(Schedule.sessions)))}
+
+
+def opening(schedule: Schedule, calendar: Calendar, grid: Grid) -> tuple[Span, ...]:
+    """Return the open spans of a schedule over the grid's days, in order; touching sessions are joined."""
+    spans: list[Span] = []
+    for day in grid.days():
+        for first, last in sessions_on(schedule, day, calendar):
+            starts, ends = at_minute(day, first, grid.zone), at_minute(day, last, grid.zone)
+            if spans and spans[-1].ends >= starts:
+                spans[-1] = Span(spans[-1].starts, max(spans[-1].ends, ends))
+            else:
+                spans.append(Span(starts, ends))
+    return tuple(spans)
+
+
+def opening_spans(session: Session, codes: Iterable[str], starts: datetime, ends: datetime) -> dict[str, list[Span]]:
+    """Return what outsiders may count on: open spans after rules, holidays and closures, clipped to the window.
+
+    Bookings are not subtracted; GET /slots tells those.
+    """
+    chosen = settings(session)
+    zone, lasting = chosen.zone, facts(session, chosen.revision)
+    first, last = to_seconds(starts), to_seconds(ends)
+    grid = Grid(local_date(first, zone), local_date(last, zone) + timedelta(days=1), zone)
+    found: dict[str, list[Span]] = {}
+    rows = session.execute(select(Resource.id, Resource.code, Resource.schedule_id).where(Resource.code.in_(codes)))
+    for row in rows.all():
+        closed = [Span(busy.starts, busy.ends) for busy in _closures(session, [row.id], first, last).get(row.id, ())]
+        spans = _open_over(lasting, row.schedule_id, grid)
+        found[row.code] = _subtract(_clip(spans, first, last), closed)
+    return found
+
+
+def _clip(spans: Iterable[Span], first: int, last: int) -> list[Span]:
+    return [Span(max(s.starts, first), min(s.ends, last)) for s in spans if s.starts < last and s.ends > first]
+
+
+def _subtract(spans: Iterable[Span], holes: Iterable[Span]) -> list[Span]:
+    left = list(spans)
+    for hole in holes:
+        left = [piece for span in left for piece in _without(span, hole)]
+    return left
+
+
+def _without(span: Span, hole: Span) -> list[Span]:
+    if not span.overlaps(hole):
+        return [span]
+    before = [Span(span.starts, hole.starts)] if span.starts < hole.starts else []
+    after = [Span(hole.ends, span.ends)] if hole.ends < span.ends else []
+    return before + after
+
+
+def _overlapping(query: Select[Any], table: Any, first: int, last: int) -> Select[Any]:
+    return query.where(
+        table.starts < from_seconds(last),
+        table.ends > from_seconds(first),
+        table.starts > from_seconds(first) - LONGEST_SLOT,
+    )
+
+
+def _closures(session: Session, ids: Iterable[int], first: int, last: int) -> dict[int, list[engine.Busy]]:
+    query = select(Closure.resource_id, Closure.starts, Closure.ends, Closure.kind).where(
+        Closure.resource_id.in_(list(ids)), Closure.starts < from_seconds(last), Closure.ends > from_seconds(first)
+    )
+    found: dict[int, list[engine.Busy]] = defaultdict(list)
+    for row in session.execute(query):
+        span = to_seconds(row.starts), to_seconds(row.ends)
+        found[row.resource_id].append(engine.Busy(*span, kind=row.kind, status="blocked"))
+    return found
+
+
+_SLOT = Slot.__table__.c
+_SECONDS = [_SLOT.starts, _SLOT.ends]
+
+
+def _slots(session: Session, ids: Iterable[int], first: int, last: int) -> dict[int, list[engine.Busy]]:
+    """Return firm occupied spans by resource: active slots but holds (they lapse) and closures (records tell)."""
+    firm = tuple(status for status in ACTIVE_STATUSES if status not in ("pending", "blocked"))
+    query = (
+        select(_SLOT.resource_id, *_SECONDS, _SLOT.kind, _SLOT.status, Appointment.public_id)
+        .join(Step, Step.id == _SLOT.step_id)
+        .join(Appointment, Appointment.id == Step.appointment_id)
+        .where(_SLOT.resource_id.in_(list(ids)), _SLOT.status.in_(firm))
+    )
+    found: dict[int, list[engine.Busy]] = defaultdict(list)
+    for row in session.execute(_overlapping(query, _SLOT, first, last)):
+        span = to_seconds(row.starts), to_seconds(row.ends)
+        found[row.resource_id].append(engine.Busy(*span, kind=row.kind, status=row.status, holder=row.public_id))
+    return found
+
+
+def _holds(session: Session, now: datetime) -> dict[int, list[engine.Busy]]:
+    """Return what live holds occupy, by resource. They lapse by the clock alone, so no cache may keep them."""
+    query = (
+        select(_SLOT.resource_id, *_SECONDS, _SLOT.kind, Appointment.public_id)
+        .join(Step, Step.id == _SLOT.step_id)
+        .join(Appointment, Appointment.id == Step.appointment_id)
+        .where(Appointment.hold_until > now, _SLOT.status == "pending")
+    )
+    found: dict[int, list[engine.Busy]] = defaultdict(list)
+    for row in session.execute(query):
+        span = to_seconds(row.starts), to_seconds(row.ends)
+        found[row.resource_id].append(engine.Busy(*span, kind=row.kind, status="pending", holder=row.public_id))
+    return found
+
+
+def _open_stays(session: Session, now: datetime) -> dict[int, list[engine.Busy]]:
+    """Return the beds that patients lie in now, until each stay's estimate, which time pushes on."""
+    query = (
+        select(BedStay.resource_id, BedStay.starts, Encounter.expected_end, Appointment.public_id)
+        .join(Encounter, Encounter.id == BedStay.encounter_id)
+        .outerjoin(Appointment, Appointment.id == Encounter.appointment_id)
+        .where(BedStay.status == "active", Encounter.status == "in-progress", BedStay.ends > now)
+    )
+    found: dict[int, list[engine.Busy]] = defaultdict(list)
+    for row in session.execute(query):
+        ends = max(row.expected_end, now + timedelta(hours=1))
+        busy = engine.Busy(
+            to_seconds(row.starts), to_seconds(ends), kind="bed", status="in-progress", holder=row.public_id
+        )
+        found[row.resource_id].append(busy)
+    return found
+
+
+@dataclass(slots=True)
+class _Known:
+    """One resource as cached: what firmly occupies it over the grid, and the mask of what is left."""
+
+    revision: int
+    busy: tuple[engine.Busy, ...]
+    mask: int
+
+
+@dataclass(slots=True)
+class _Cache:
+    """All that a search needs and that only changes with a revision, for one database and one grid."""
+
+    key: tuple[int, Grid]
+    resources: dict[str, engine.Resource] = field(default_factory=dict)
+    opening: dict[str, tuple[Span, ...]] = field(default_factory=dict)
+    open_mask: dict[str, int] = field(default_factory=dict)
+    known: dict[str, _Known] = field(default_factory=dict)
+
+
+_caches: dict[str, _Cache] = {}
+_caches_lock = threading.Lock()
+
+
+def world_for_find(
+    session: Session, *, patient: str | None, now: datetime, earliest: datetime, latest: datetime
+) -> engine.World:
+    """Return the world over the planning horizon, with ready masks for everything but the patient.
+
+    `patient` is the code of the patient's resource, whose own day is read afresh and never cached.
+    """
+    chosen = settings(session)
+    grid = _horizon(chosen, now, earliest, latest)
+    with _caches_lock:
+        cache = _refreshed(session, chosen, grid)
+        opening_by_code = dict(cache.opening)
+        busy = {code: known.busy for code, known in cache.known.items()}
+        masks = {code: known.mask for code, known in cache.known.items()}
+        everything = dict(cache.resources)
+    _add_fleeting(session, grid, now, busy, masks)
+    if patient is not None:
+        _add_patient(session, patient, grid, now, everything, busy)
+    return engine.World(grid, everything, opening_by_code, busy, chosen.ward, masks)
+
+
+def _horizon(chosen: Settings, now: datetime, earliest: datetime, latest: datetime) -> Grid:
+    today = local_date(to_seconds(now), chosen.zone)
+    first = min(today, local_date(to_seconds(earliest), chosen.zone)) - timedelta(days=2)
+    last = max(today + timedelta(days=chosen.horizon_days), local_date(to_seconds(latest), chosen.zone))
+    return Grid(first, last + timedelta(days=1), chosen.zone)
+
+
+def _refreshed(session: Session, chosen: Settings, grid: Grid) -> _Cache:
+    place, key = _place(session), (chosen.revision, grid)
+    cache = _caches.get(place)
+    if cache is None or cache.key != key:
+        cache = _caches[place] = _fresh(session, key, facts(session, chosen.revision), grid)
+    revisions = session.execute(
+        select(Resource.id, Resource.code, Resource.revision).where(Resource.active, Resource.kind != "patient")
+    ).all()
+    stale = {
+        row.id: row
+        for row in revisions
+        if row.code not in cache.known or cache.known[row.code].revision != row.revision
+    }
+    if stale:
+        _reload(session, cache, grid, stale)
+    return cache
+
+
+def _fresh(session: Session, key: tuple[int, Grid], lasting: Facts, grid: Grid) -> _Cache:
+    cache = _Cache(key, lasting.resources)
+    by_schedule = {id_: opening(row, lasting.calendar, grid) for id_, row in lasting.schedules.items()}
+    masks = {id_: _mask(grid, spans) for id_, spans in by_schedule.items()}
+    everything = (1 << grid.cells) - 1
+    whole = (Span(grid.origin, grid.end),)
+    rows = session.execute(select(Resource.code, Resource.kind, Resource.schedule_id).where(Resource.active))
+    for row in rows:
+        if row.kind == "bed":
+            cache.opening[row.code], cache.open_mask[row.code] = whole, everything
+        elif row.schedule_id is not None:
+            cache.opening[row.code] = by_schedule[row.schedule_id]
+            cache.open_mask[row.code] = masks[row.schedule_id]
+    return cache
+
+
+def _mask(grid: Grid, spans: Iterable[Span]) -> int:
+    mask = 0
+    for span in spans:
+        mask |= grid.free_bits(span.starts, span.ends)
+    return mask
+
+
+def _reload(session: Session, cache: _Cache, grid: Grid, stale: Mapping[int, Any]) -> None:
+    slots = _slots(session, stale, grid.origin, grid.end)
+    closures = _closures(session, stale, grid.origin, grid.end)
+    for id_, row in stale.items():
+        busy = tuple(sorted([*slots.get(id_, ()), *closures.get(id_, ())], key=_by_start))
+        taken = 0
+        for each in busy:
+            taken |= grid.busy_bits(each.starts, each.ends)
+        cache.known[row.code] = _Known(row.revision, busy, cache.open_mask.get(row.code, 0) & ~taken)
+
+
+def _by_start(busy: engine.Busy) -> tuple[int, int]:
+    return busy.starts, busy.ends
+
+
+def _add_fleeting(
+    session: Session, grid: Grid, now: datetime, busy: dict[str, tuple[engine.Busy, ...]], masks: dict[str, int]
+) -> None:
+    fleeting = _merged(_holds(session, now), _open_stays(session, now))
+    if not fleeting:
+        return
+    codes = session.execute(select(Resource.id, Resource.code).where(Resource.id.in_(fleeting))).all()
+    for id_, code in codes:
+        if code not in masks:
+            continue
+        busy[code] = tuple(sorted([*busy[code], *fleeting[id_]], key=_by_start))
+        for each in fleeting[id_]:
+            masks[code] &= ~grid.busy_bits(each.starts, each.ends)
+
+
+def _merged(*groups: Mapping[int, list[engine.Busy]]) -> dict[int, list[engine.Busy]]:
+    found: dict[int, list[engine.Busy]] = defaultdict(list)
+    for group in groups:
+        for id_, spans in group.items():
+            found[id_] += spans
+    return found
+
+
+def _add_patient(
+    session: Session,
+    patient: str,
+    grid: Grid,
+    now: datetime,
+    everything: dict[str, engine.Resource],
+    busy: dict[str, tuple[engine.Busy, ...]],
+) -> None:
+    id_ = session.execute(select(Resource.id).where(Resource.code == patient)).scalar_one()
+    own = [*_slots(session, [id_], grid.origin, grid.end).get(id_, ()), *_holds(session, now).get(id_, ())]
+    everything[patient] = engine.Resource(patient, "patient")
+    busy[patient] = tuple(sorted(own, key=_by_start))
+
+
+def world_for_check(
+    session: Session,
+    codes: Iterable[str],
+    *,
+    starts: int,
+    ends: int,
+    now: datetime,
+    ignore: str | None = None,
+) -> engine.World:
+    """Return the exact world of a few resources over a window: fresh rows, no cache, no masks.
+
+    Inside a booking the resources are locked, so what is read here stays true until the commit. `ignore` is the
+    public id of an appointment whose own slots do not count (the one being moved).
+    """
+    chosen = settings(session)
+    zone = chosen.zone
+    grid = Grid(local_date(starts, zone) - timedelta(days=1), local_date(ends, zone) + timedelta(days=2), zone)
+    rows = {
+        row.id: row
+        for row in session.execute(
+            select(Resource.id, Resource.code, Resource.kind, Resource.schedule_id).where(
+                Resource.code.in_(list(codes))
+            )
+        )
+    }
+    lasting = facts(session, chosen.revision)
+    occupied = _merged(
+        _slots(session, rows, grid.origin, grid.end),
+        _closures(session, rows, grid.origin, grid.end),
+        _holds(session, now),
+        _open_stays(session, now),
+    )
+    whole = (Span(grid.origin, grid.end),)
+    opening_by_code, busy = {}, {}
+    for id_, row in rows.items():
+        always = row.kind in ("bed", "patient")
+        opening_by_code[row.code] = whole if always else _open_over(lasting, row.schedule_id, grid)
+        spans = (each for each in occupied.get(id_, ()) if each.holder is None or each.holder != ignore)
+        busy[row.code] = tuple(sorted(spans, key=_by_start))
+    everything = dict(lasting.resources)
+    everything |= {row.code: engine.Resource(row.code, "patient") for row in rows.values() if row.kind == "patient"}
+    return engine.World(grid, everything, opening_by_code, busy, chosen.ward)
+
+
+def _open_over(lasting: Facts, schedule_id: int | None, grid: Grid) -> tuple[Span, ...]:
+    return () if schedule_id is None else opening(lasting.schedules[schedule_id], lasting.calendar, grid)
+
+
+def today(session: Session, now: datetime) -> date:
+    """Return the department's local date at an instant."""
+    return local_date(to_seconds(now), settings(session).zone)
