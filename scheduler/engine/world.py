@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 from datetime import date
 from typing import Any
 
-from scheduler.engine.grid import Grid, Span
+from scheduler.engine.grid import CELL_SECONDS, Grid, Span
 from scheduler.engine.protocol import Protocol
 
 
@@ -49,6 +49,11 @@ class WardHours:
 
     admit_minute: int = 13 * 60
     discharge_minute: int = 11 * 60
+
+    def __post_init__(self) -> None:
+        for minute in (self.admit_minute, self.discharge_minute):
+            if not 0 <= minute < 24 * 60 or minute % (CELL_SECONDS // 60):
+                raise ValueError(f"ward hours lie on the grid within a day: {minute}")
 
 
 @dataclass(frozen=True)
