@@ -1,0 +1,124 @@
+"""Procedure protocols by version and date: which is in force, and how a new one is published."""
+
+import hashlib
+import json
+from collections.abc import Mapping
+from datetime import date, datetime, time
+from typing import Any
+
+from sqlalchemy import select
+from sqlalchemy.orm import Session
+
+from models import ProtocolVersion
+from scheduler.engine.protocol import BadProtocol, Protocol, parse
+from scheduler.errors import Conflict, Invalid
+
+WITHDRAWN = "withdrawn"
+"""A version with this key set to true ends its protocol from `effective_from` on; it is the catalogue's, not the
+engine's."""
+
+
+def in_force(session: Session, on: date) -> list[ProtocolVersion]:
+    """Return the version of every protocol that is in force on a local date, by code; withdrawn ones are left out.
+
+    Of the versions effective by then the highest counts.
+    """
+    rows = session.scalars(
+        select(ProtocolVersion)
+        .where(ProtocolVersion.effective_from <= on)
+        .order_by(ProtocolVersion.code, ProtocolVersion.version)
+    )
+    latest = {row.code: row for row in rows}
+    return [row for row in latest.values() if not is_withdrawn(row.document)]
+
+
+def current(session: Session, code: str, on: date) -> ProtocolVersion:
+    """Return the version of a protocol in force on a local date.
+
+    Raises Invalid("unknown-protocol"), or Invalid("protocol-not-in-force") where the code has only other versions.
+    """
+    query = select(ProtocolVersion).where(ProtocolVersion.code == code).order_by(ProtocolVersion.version.desc())
+    versions = session.scalars(query).all()
+    if not versions:
+        raise Invalid("unknown-protocol", protocol=code)
+    effective = next((row for row in versions if row.effective_from <= on), None)
+    if effective is None or is_withdrawn(effective.document):
+        raise Invalid("protocol-not-in-force", protocol=code, date=str(on))
+    return effective
+
+
+def version(session: Session, code: str, number: int) -> ProtocolVersion:
+    """Return one version by number; raises Invalid("unknown-protocol") where it was never published."""
+    row = session.scalars(select(ProtocolVersion).filter_by(code=code, version=number)).first()
+    if row is None:
+        raise Invalid("unknown-protocol", protocol=code, version=number)
+    return row
+
+
+def is_withdrawn(document: Mapping[str, Any]) -> bool:
+    return document.get(WITHDRAWN) is True
+
+
+_known: dict[str, Protocol] = {}
+
+
+def parsed(row: ProtocolVersion) -> Protocol:
+    """Return the engine's protocol of a published version, parsed once for each digest."""
+    if row.digest not in _known:
+        _known[row.digest] = read(row.document)
+    return _known[row.digest]
+
+
+def read(document: Mapping[str, Any]) -> Protocol:
+    """Parse a protocol document as TOML or JSON gave it.
+
+    Raises BadProtocol, also for `withdrawn`, which only the catalogue knows.
+    """
+    plain = _plain(document)
+    if not isinstance(plain.pop(WITHDRAWN, False), bool):
+        raise BadProtocol(str(plain.get("code", "?")), WITHDRAWN, "wrong-type", expected="bool")
+    return parse(plain)
+
+
+def publish(session: Session, document: Mapping[str, Any], *, now: datetime) -> ProtocolVersion:
+    """Store a protocol version and return its row; the same document again returns the row that is there.
+
+    Raises BadProtocol for a document that cannot be meant, Conflict("protocol-version-published") where other
+    content already has this number: a published version never changes, so raise the version.
+    """
+    protocol = read(document)
+    plain = _plain(document)
+    mark = digest(plain)
+    held = session.scalars(select(ProtocolVersion).filter_by(code=protocol.code, version=protocol.version)).first()
+    if held is not None:
+        if held.digest != mark:
+            raise Conflict("protocol-version-published", protocol=protocol.code, version=protocol.version)
+        return held
+    row = ProtocolVersion(
+        code=protocol.code,
+        version=protocol.version,
+        effective_from=date.fromisoformat(plain["effective_from"]),
+        name_zh=protocol.name_zh,
+        name_en=protocol.name_en,
+        document=plain,
+        digest=mark,
+        published_at=now,
+    )
+    session.add(row)
+    session.flush()
+    return row
+
+
+def digest(document: Mapping[str, Any]) -> str:
+    """Return the SHA-256 of a document's content; comments, spacing and the order of keys do not count."""
+    text = json.dumps(_plain(document), sort_keys=True, ensure_ascii=False)
+    return hashlib.sha256(text.encode()).hexdigest()
+
+
+def _plain(value: Any) -> Any:
+    """Return what TOML gave as what JSON can hold: dates become their ISO text."""
+    if isinstance(value, Mapping):
+        return {str(key): _plain(item) for key, item in value.items()}
+    if isinstance(value, list | tuple):
+        return [_plain(item) for item in value]
+    return value.isoformat() if isinstance(value, date | time) else value

@@ -1,0 +1,477 @@
+"""The department's files: checked as a whole, then made true in the database.
+
+A folder holds department.toml, protocols/*.toml and holidays/*.json; docs/protocols.md explains every key.
+"""
+
+import hashlib
+import json
+import re
+import tomllib
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from dataclasses import asdict, dataclass
+from datetime import date, datetime
+from pathlib import Path
+from typing import Any
+
+from sqlalchemy import select
+from sqlalchemy.orm import Session, selectinload
+
+from models import Department, OpeningSession, Privilege, ProtocolVersion, Resource, Schedule
+from scheduler import audit, catalogue, working_days
+from scheduler.actor import SYSTEM
+from scheduler.department_entries import (
+    SECTIONS,
+    DepartmentEntry,
+    Entry,
+    Fault,
+    ResourceEntry,
+    ScheduleEntry,
+    duplicates,
+    read_department,
+    read_resources,
+    read_schedule,
+)
+from scheduler.engine.protocol import BadProtocol, Need, Protocol, Step
+from scheduler.errors import Conflict, Invalid, SetupError
+
+FILE = "department.toml"
+IMPORTED = "imported"
+"""The attribute of rooms that a case log brought: the files know nothing of them and leave them alone."""
+
+FORMAT = b"1"
+"""Part of the digest; raise it when the same files must be loaded again because loading means more."""
+
+
+class BadDepartment(SetupError):
+    """The files cannot be meant, or clash with what the database holds. `faults` names every fault found."""
+
+    code = "bad-department"
+
+    def __init__(self, faults: Iterable[Fault]) -> None:
+        self.faults = tuple(faults)
+        super().__init__(faults=[asdict(fault) for fault in self.faults])
+
+    def __str__(self) -> str:
+        return "\n".join(map(str, self.faults))
+
+
+@dataclass(frozen=True, slots=True)
+class ProtocolEntry:
+    """One protocol file: its document as TOML gave it, and what the engine makes of it."""
+
+    file: str
+    document: Mapping[str, Any]
+    protocol: Protocol
+
+    @property
+    def name(self) -> str:
+        return f"protocol {self.protocol.code} version {self.protocol.version}"
+
+
+@dataclass(frozen=True, slots=True)
+class DepartmentFiles:
+    """A whole valid folder."""
+
+    department: DepartmentEntry
+    schedules: tuple[ScheduleEntry, ...]
+    resources: tuple[ResourceEntry, ...]
+    protocols: tuple[ProtocolEntry, ...]
+    holidays: tuple[working_days.HolidayList, ...]
+    digest: str
+
+
+@dataclass(frozen=True, slots=True)
+class Loaded:
+    """What a load changed, in counts. `unchanged` means the files are those of the last load: nothing was looked at."""
+
+    unchanged: bool = False
+    resources: int = 0
+    created: int = 0
+    updated: int = 0
+    deactivated: int = 0
+    schedules: int = 0
+    protocols: int = 0
+    """Protocol versions published now, not those already there."""
+    official_days: int = 0
+
+
+def digest(folder: Path) -> str:
+    """Return the SHA-256 of the folder's files, names and bytes; raises BadDepartment where one cannot be read."""
+    found = hashlib.sha256(FORMAT)
+    for path in [folder / FILE, *_files(folder, "protocols", "toml"), *_files(folder, "holidays", "json")]:
+        try:
+            content = path.read_bytes()
+        except OSError as error:
+            raise BadDepartment([_unreadable(folder, path, error)]) from error
+        found.update(f"\0{path.relative_to(folder)}\0{len(content)}\0".encode())
+        found.update(content)
+    return found.hexdigest()
+
+
+def _files(folder: Path, part: str, suffix: str) -> list[Path]:
+    return sorted((folder / part).glob(f"*.{suffix}"))
+
+
+def _unreadable(folder: Path, path: Path, error: Exception) -> Fault:
+    return Fault(str(path.relative_to(folder)), "file", "unreadable", {"error": _said(error), **_position(error)})
+
+
+def _said(error: Exception) -> str:
+    if isinstance(error, OSError):
+        return error.strerror or type(error).__name__
+    return str(error).split(" (at ")[0]
+
+
+def _position(error: Exception) -> dict[str, int]:
+    """Return line and column where the parser told them (tomllib only in its message, before Python 3.14)."""
+    if isinstance(error, json.JSONDecodeError):
+        return {"line": error.lineno, "column": error.colno}
+    found = re.search(r"\(at line (\d+), column (\d+)\)", str(error))
+    return {"line": int(found[1]), "column": int(found[2])} if found else {}
+
+
+def validate(folder: Path) -> DepartmentFiles:
+    """Read every file of a folder; raises BadDepartment with all faults found, not only the first."""
+    mark = digest(folder)
+    faults: list[Fault] = []
+    table = _read(folder, folder / FILE, _toml, faults)
+    top = Entry(faults, FILE, "", table if isinstance(table, Mapping) else {})
+    parsed = _read_top(top, faults) if table is not None else None
+    protocols = list(_read_protocols(folder, faults))
+    holidays = list(_read_holidays(folder, faults))
+    if parsed is not None:
+        faults += _unfillable(protocols, parsed[1], parsed[2])
+    if faults or parsed is None:
+        raise BadDepartment(faults)
+    department, schedules, resources = parsed
+    return DepartmentFiles(department, schedules, resources, tuple(protocols), tuple(holidays), mark)
+
+
+def _toml(content: bytes) -> Any:
+    return tomllib.loads(content.decode())
+
+
+def _read(folder: Path, path: Path, parse: Callable[[bytes], Any], faults: list[Fault]) -> Any:
+    try:
+        return parse(path.read_bytes())
+    except (OSError, ValueError, RecursionError) as error:  # both parsers' errors and a bad encoding are ValueErrors
+        faults.append(_unreadable(folder, path, error))
+        return None
+
+
+_Parsed = tuple[DepartmentEntry, tuple[ScheduleEntry, ...], tuple[ResourceEntry, ...]]
+
+
+def _read_top(top: Entry, faults: list[Fault]) -> _Parsed:
+    department = read_department(_named(top.table("department"), "department"))
+    schedules = tuple(read_schedule(_titled(each, "schedule")) for each in top.tables("schedule", "schedule"))
+    resources = tuple(
+        resource
+        for section in SECTIONS
+        for each in top.tables(section, section)
+        for resource in read_resources(_titled(each, section), section)
+    )
+    top.name = "file"
+    top.done()
+    faults += [Fault(FILE, f"schedule {code}", "duplicate-code", {}) for code in duplicates(s.code for s in schedules)]
+    faults += [
+        Fault(FILE, f"{_section(resources, code)} {code}", "duplicate-code", {})
+        for code in duplicates(resource.code for resource in resources)
+    ]
+    faults += _unknown_schedules(schedules, resources)
+    return department, schedules, resources
+
+
+def _named(entry: Entry, name: str) -> Entry:
+    entry.name = name
+    return entry
+
+
+def _titled(entry: Entry, section: str) -> Entry:
+    """Name an entry by its code, as a person would look for it; by its number where it has none."""
+    code = entry.peek("code")
+    return _named(entry, f"{section} {code}") if isinstance(code, str) and code else entry
+
+
+def _section(resources: Iterable[ResourceEntry], code: str) -> str:
+    kind = next(resource.kind for resource in resources if resource.code == code)
+    return kind if kind in SECTIONS else "staff"
+
+
+def _unknown_schedules(schedules: Iterable[ScheduleEntry], resources: Iterable[ResourceEntry]) -> Iterator[Fault]:
+    known = {schedule.code for schedule in schedules}
+    for resource in resources:
+        if resource.schedule and resource.schedule not in known:
+            section = resource.kind if resource.kind in SECTIONS else "staff"
+            yield Fault(FILE, f"{section} {resource.code}", "unknown-schedule", {"schedule": resource.schedule})
+
+
+def _read_protocols(folder: Path, faults: list[Fault]) -> Iterator[ProtocolEntry]:
+    known: dict[tuple[str, int], tuple[str, str]] = {}
+    for path in _files(folder, "protocols", "toml"):
+        file = str(path.relative_to(folder))
+        document = _read(folder, path, _toml, faults)
+        if document is None:
+            continue
+        try:
+            entry = ProtocolEntry(file, document, catalogue.read(document))
+        except BadProtocol as error:
+            faults.append(Fault(file, f"protocol {error.protocol}: {error.entry}", error.reason, error.facts))
+            continue
+        mark = catalogue.digest(document)
+        first, same = known.setdefault((entry.protocol.code, entry.protocol.version), (file, mark))
+        if same != mark:
+            faults.append(Fault(file, entry.name, "duplicate-protocol", {"first": first}))
+        elif first == file:
+            yield entry
+
+
+def _read_holidays(folder: Path, faults: list[Fault]) -> Iterator[working_days.HolidayList]:
+    years: dict[int, str] = {}
+    for path in _files(folder, "holidays", "json"):
+        file = str(path.relative_to(folder))
+        document = _read(folder, path, json.loads, faults)
+        if document is None:
+            continue
+        try:
+            listed = working_days.parse_holidays(document)
+        except Invalid as error:
+            faults.append(Fault(file, "holidays", error.code, error.facts))
+            continue
+        if years.setdefault(listed.year, file) != file:
+            faults.append(Fault(file, "holidays", "duplicate-year", {"year": listed.year, "first": years[listed.year]}))
+        yield listed
+
+
+def _unfillable(
+    protocols: Iterable[ProtocolEntry], schedules: Iterable[ScheduleEntry], resources: Iterable[ResourceEntry]
+) -> Iterator[Fault]:
+    """Find the needs and stays that nothing in the department could fill even on an empty day."""
+    longest = {schedule.code: schedule.longest for schedule in schedules}
+    for entry in protocols:
+        if catalogue.is_withdrawn(entry.document):
+            continue
+        on = date.fromisoformat(str(entry.document["effective_from"]))
+        for step in entry.protocol.steps:
+            for need, able in _short_needs(step, list(resources), longest, on):
+                facts = {"role": need.role, "kind": need.kind, "needed": need.count, "able": able}
+                yield Fault(entry.file, f"{entry.name}: step {step.code}: need {need.role}", "unfillable-need", facts)
+            if step.stay and not any(_is_bed(resource, step.stay.attributes) for resource in resources):
+                facts = {"attributes": sorted(step.stay.attributes)}
+                yield Fault(entry.file, f"{entry.name}: step {step.code}: stay", "unfillable-stay", facts)
+
+
+def _is_bed(resource: ResourceEntry, attributes: frozenset[str]) -> bool:
+    return resource.kind == "bed" and attributes <= set(resource.attributes)
+
+
+def _short_needs(
+    step: Step, resources: list[ResourceEntry], longest: Mapping[str, int], on: date
+) -> Iterator[tuple[Need, int]]:
+    """Yield each need that stays short when every resource may fill only one need of the step, and by how many able.
+
+    An augmenting path each (Kuhn): a resource already taken is passed on where its need has another choice.
+    """
+    able = {
+        need.role: [r.code for r in resources if _can_fill(r, need, step.length(*need.phases), longest, on)]
+        for need in step.needs
+    }
+    taken: dict[str, str] = {}
+    for need in step.needs:
+        if not all(_give(need.role, able, taken, set()) for _ in range(need.count)):
+            yield need, len(able[need.role])
+
+
+def _give(role: str, able: Mapping[str, list[str]], taken: dict[str, str], tried: set[str]) -> bool:
+    for code in able[role]:
+        if code in tried:
+            continue
+        tried.add(code)
+        if code not in taken or _give(taken[code], able, taken, tried):
+            taken[code] = role
+            return True
+    return False
+
+
+def _can_fill(resource: ResourceEntry, need: Need, minutes: int, longest: Mapping[str, int], on: date) -> bool:
+    return (
+        resource.kind == need.kind
+        and (not need.codes or resource.code in need.codes)
+        and need.attributes <= set(resource.attributes)
+        and longest.get(resource.schedule, minutes) >= minutes
+        and (
+            need.privilege is None
+            or any(
+                held.family == need.privilege and held.level >= need.level and held.last >= on
+                for held in resource.licences
+            )
+        )
+    )
+
+
+def load(session: Session, folder: Path, *, now: datetime) -> Loaded:
+    """Make the database say what the files say, and return what that changed. Idempotent.
+
+    What left the files is switched off, never deleted; protocols and imported rooms stay. Raises BadDepartment
+    before anything is written.
+    """
+    held = session.scalars(select(Department)).first()
+    if held is not None and held.digest == digest(folder):
+        return Loaded(unchanged=True)
+    files = validate(folder)
+    faults = [*_other_department(held, files), *_changed_kinds(session, files), *_changed_protocols(session, files)]
+    if faults:
+        raise BadDepartment(faults)
+    loaded = _apply(session, files, held or Department(), now)
+    detail = {"digest": files.digest, **asdict(loaded)}
+    audit.record(
+        session,
+        actor=SYSTEM,
+        now=now,
+        action="load",
+        entity="department",
+        entity_id=files.department.code,
+        detail=detail,
+    )
+    return loaded
+
+
+def _other_department(held: Department | None, files: DepartmentFiles) -> Iterator[Fault]:
+    if held is not None and held.code != files.department.code:
+        yield Fault(FILE, "department", "other-department", {"code": files.department.code, "loaded": held.code})
+
+
+def _changed_kinds(session: Session, files: DepartmentFiles) -> Iterator[Fault]:
+    """A code keeps its kind for ever: old bookings on it would otherwise change their meaning."""
+    kinds = {row.code: row.kind for row in session.execute(select(Resource.code, Resource.kind))}
+    for resource in files.resources:
+        if kinds.get(resource.code, resource.kind) != resource.kind:
+            facts = {"kind": resource.kind, "loaded": kinds[resource.code]}
+            yield Fault(FILE, f"{resource.kind} {resource.code}", "kind-changed", facts)
+
+
+def _changed_protocols(session: Session, files: DepartmentFiles) -> Iterator[Fault]:
+    """A published version never changes, booked or not: whoever looks it up must read what was in force then."""
+    columns = select(ProtocolVersion.code, ProtocolVersion.version, ProtocolVersion.digest)
+    published = {(row.code, row.version): row.digest for row in session.execute(columns)}
+    for entry in files.protocols:
+        mark = catalogue.digest(entry.document)
+        if published.get((entry.protocol.code, entry.protocol.version), mark) != mark:
+            yield Fault(entry.file, entry.name, "version-not-raised", {"version": entry.protocol.version})
+
+
+def _apply(session: Session, files: DepartmentFiles, row: Department, now: datetime) -> Loaded:
+    _set_department(session, row, files)
+    schedules = _set_schedules(session, files.schedules)
+    created, updated = _set_resources(session, files.resources, schedules)
+    deactivated = _deactivate(session, {resource.code for resource in files.resources})
+    published = sum(_publish(session, entry, now) for entry in files.protocols)
+    days = sum(working_days.load_holidays(session, listed) for listed in files.holidays)
+    session.flush()
+    return Loaded(
+        resources=len(files.resources),
+        created=created,
+        updated=updated,
+        deactivated=deactivated,
+        schedules=len(files.schedules),
+        protocols=published,
+        official_days=days,
+    )
+
+
+def _set_department(session: Session, row: Department, files: DepartmentFiles) -> None:
+    entry = files.department
+    row.code, row.name_zh, row.name_en, row.zone = entry.code, entry.name_zh, entry.name_en, entry.zone
+    row.parameters, row.digest = dict(entry.parameters), files.digest
+    session.add(row)
+
+
+def _set_schedules(session: Session, entries: Iterable[ScheduleEntry]) -> dict[str, Schedule]:
+    rows = {row.code: row for row in session.scalars(select(Schedule).options(selectinload(Schedule.sessions)))}
+    for entry in entries:
+        row = rows.setdefault(entry.code, Schedule(code=entry.code))
+        row.observes_holidays = entry.observes_holidays
+        if sorted((held.weekday, held.start_minute, held.end_minute) for held in row.sessions) != list(entry.sessions):
+            row.sessions = [
+                OpeningSession(weekday=day, start_minute=start, end_minute=end) for day, start, end in entry.sessions
+            ]
+        session.add(row)
+    session.flush()
+    return rows
+
+
+def _set_resources(
+    session: Session, entries: Iterable[ResourceEntry], schedules: Mapping[str, Schedule]
+) -> tuple[int, int]:
+    query = select(Resource).where(Resource.kind != "patient").options(selectinload(Resource.privileges))
+    rows = {row.code: row for row in session.scalars(query)}
+    created = updated = 0
+    for ordinal, entry in enumerate(entries, 1):
+        row = rows.get(entry.code)
+        if row is None:
+            row = Resource(code=entry.code, kind=entry.kind)
+            session.add(row)
+            created += 1
+        elif _differs(row, entry, ordinal, schedules[entry.schedule].id):
+            updated += 1
+        else:
+            continue
+        _set_resource(row, entry, ordinal, schedules[entry.schedule].id)
+    session.flush()
+    return created, updated
+
+
+_COPIED = ("name_zh", "name_en", "bay", "title", "external")
+
+
+def _differs(row: Resource, entry: ResourceEntry, ordinal: int, schedule_id: int) -> bool:
+    return (
+        any(getattr(row, name) != getattr(entry, name) for name in _COPIED)
+        or (row.active, row.ordinal, row.schedule_id) != (True, ordinal, schedule_id)
+        or tuple(row.attributes) != entry.attributes
+        or _held(row) != set(_wanted(entry))
+    )
+
+
+_Licence = tuple[str, int, date, date]
+
+
+def _held(row: Resource) -> set[_Licence]:
+    return {(held.family, held.level, held.valid_from, held.valid_to) for held in row.privileges}
+
+
+def _wanted(entry: ResourceEntry) -> Iterator[_Licence]:
+    for licence in entry.licences:
+        yield licence.family, licence.level, licence.first, licence.last
+
+
+def _set_resource(row: Resource, entry: ResourceEntry, ordinal: int, schedule_id: int) -> None:
+    for name in _COPIED:
+        setattr(row, name, getattr(entry, name))
+    row.attributes, row.active, row.ordinal, row.schedule_id = list(entry.attributes), True, ordinal, schedule_id
+    row.revision = (row.revision or 0) + 1
+    if row.id is None or _held(row) != set(_wanted(entry)):
+        row.privileges = [
+            Privilege(family=family, level=level, valid_from=first, valid_to=last)
+            for family, level, first, last in _wanted(entry)
+        ]
+
+
+def _deactivate(session: Session, codes: set[str]) -> int:
+    rows = session.scalars(select(Resource).where(Resource.active, Resource.kind != "patient"))
+    left = [row for row in rows if row.code not in codes and IMPORTED not in row.attributes]
+    for row in left:
+        row.active, row.revision = False, row.revision + 1
+    return len(left)
+
+
+def _publish(session: Session, entry: ProtocolEntry, now: datetime) -> bool:
+    """Publish a version unless it is there; tell whether it was new. Its content was compared before."""
+    query = select(ProtocolVersion.id).filter_by(code=entry.protocol.code, version=entry.protocol.version)
+    if session.execute(query).first():
+        return False
+    try:
+        catalogue.publish(session, entry.document, now=now)
+    except Conflict as error:  # somebody published it since it was compared
+        raise BadDepartment([Fault(entry.file, entry.name, "version-not-raised", error.facts)]) from error
+    return True
