@@ -70,8 +70,25 @@ class Facts:
     revision: int
     resources: dict[str, engine.Resource]
     """Every active resource that may be planned, patients excepted, by code."""
-    schedules: dict[int, Schedule]
+    schedules: dict[int, "Timetable"]
     calendar: Calendar
+
+
+@dataclass(frozen=True, slots=True)
+class Hours:
+    """One open span of one weekday, in minutes after local midnight."""
+
+    weekday: int
+    start_minute: int
+    end_minute: int
+
+
+@dataclass(frozen=True, slots=True)
+class Timetable:
+    """A schedule without its rows, so that it outlives the session that read it."""
+
+    observes_holidays: bool
+    sessions: tuple[Hours, ...]
 
 
 _facts: dict[str, Facts] = {}
@@ -112,11 +129,18 @@ def _resources(session: Session) -> dict[str, engine.Resource]:
     }
 
 
-def _schedules(session: Session) -> dict[int, Schedule]:
-    return {row.id: row for row in session.scalars(select(Schedule).options(selectinload(Schedule.sessions)))}
+def _schedules(session: Session) -> dict[int, Timetable]:
+    rows = session.scalars(select(Schedule).options(selectinload(Schedule.sessions)))
+    return {
+        row.id: Timetable(
+            row.observes_holidays,
+            tuple(Hours(each.weekday, each.start_minute, each.end_minute) for each in row.sessions),
+        )
+        for row in rows
+    }
 
 
-def opening(schedule: Schedule, calendar: Calendar, grid: Grid) -> tuple[Span, ...]:
+def opening(schedule: Timetable, calendar: Calendar, grid: Grid) -> tuple[Span, ...]:
     """Return the open spans of a schedule over the grid's days, in order; touching sessions are joined."""
     spans: list[Span] = []
     for day in grid.days():
@@ -267,7 +291,8 @@ def world_for_find(
 ) -> engine.World:
     """Return the world over the planning horizon, with ready masks for everything but the patient.
 
-    `patient` is the code of the patient's resource, whose own day is read afresh and never cached.
+    `patient` is the code of the patient's resource, whose own day is read afresh and never cached. Not for a
+    transaction that has already changed a resource: its revision would be cached although it may roll back.
     """
     chosen = settings(session)
     grid = _horizon(chosen, now, earliest, latest)

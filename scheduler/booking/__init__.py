@@ -1,0 +1,26 @@
+"""The one road of a booking: find, hold, book, confirm, reschedule, cancel, mark. All steps or none.
+
+Every verb takes (session, ..., *, actor, now): it gathers rows, lets the pure engine decide, applies, and leaves
+the commit to its caller.
+"""
+
+from scheduler.booking.book import book
+from scheduler.booking.change import cancel, confirm, renew, reschedule
+from scheduler.booking.mark import mark
+from scheduler.booking.propose import check, find
+from scheduler.booking.requests import BookRequest, FindRequest, Found, Override
+
+__all__ = [
+    "BookRequest",
+    "FindRequest",
+    "Found",
+    "Override",
+    "book",
+    "cancel",
+    "check",
+    "confirm",
+    "find",
+    "mark",
+    "renew",
+    "reschedule",
+]

@@ -1,0 +1,162 @@
+"""Book a placement: the patient, every step, every resource and every bed night, or nothing."""
+
+from datetime import datetime
+
+from sqlalchemy.orm import Session
+
+from models import Appointment, Step, from_seconds
+from scheduler import audit, availability, catalogue, outbox, patients
+from scheduler.actor import Actor
+from scheduler.booking import rows
+from scheduler.booking.propose import check, current_protocol
+from scheduler.booking.requests import BookRequest
+from scheduler.engine.protocol import Protocol
+from scheduler.engine.world import Placement
+from scheduler.errors import Invalid
+
+
+def book(session: Session, request: BookRequest, *, actor: Actor, now: datetime) -> Appointment:
+    """Book or hold the placement and return the appointment with its steps and slots.
+
+    Raises SlotTaken (somebody holds a resource, or the patient is elsewhere), RuleBroken (violations),
+    Invalid("unknown-protocol" | "unknown-resource" | "no-steps" | "reason-missing"), NotFound("unknown-patient").
+    """
+    if not request.placement.steps:
+        raise Invalid("no-steps")
+    patient = patients.by_public_id(session, request.patient)
+    first = from_seconds(request.placement.steps[0].starts)
+    version = (
+        catalogue.version(session, request.protocol, request.protocol_version)
+        if request.protocol_version is not None
+        else current_protocol(session, request.protocol, first)
+    )
+    settings = availability.settings(session)
+    codes = {slot.resource for slot in rows.plans(request.placement)} | {patient.resource.code}
+    locked = rows.lock(session, codes | rows.expired_holders(session, codes, now))
+    released = rows.release_expired(session, locked, now=now)
+    violations = check(
+        session,
+        request.protocol,
+        request.placement,
+        patient=request.patient,
+        now=now,
+        protocol_version=version.version,
+    )
+    rows.judge(violations, override=request.override, role=actor.role)
+    appointment = Appointment(
+        status="pending" if request.hold else "booked",
+        patient=patient,
+        protocol_version=version,
+        urgency=request.urgency or catalogue.parsed(version).urgency,
+        hold_until=now + settings.hold if request.hold else None,
+        source=request.source,
+        source_ref=request.source_ref,
+        override=_kept(request, actor, now),
+        note=request.note,
+        created_at=now,
+        created_by=actor.id,
+        updated_at=now,
+    )
+    with rows.guarded(session, request.placement, locked):
+        session.add(appointment)
+        _add_steps(session, appointment, catalogue.parsed(version), request, locked, settings, now)
+    rows.bump(session, locked.ids.values())
+    tell(session, appointment, "held" if request.hold else "booked", actor=actor, now=now, released=released)
+    return appointment
+
+
+def _add_steps(
+    session: Session,
+    appointment: Appointment,
+    protocol: Protocol,
+    request: BookRequest,
+    locked: rows.Locked,
+    settings: availability.Settings,
+    now: datetime,
+) -> None:
+    for ordinal, plan in enumerate(in_protocol_order(protocol, request.placement).steps):
+        later = "reserved" if protocol.step(plan.step).provisional else "booked"
+        step = Step(
+            code=plan.step,
+            ordinal=ordinal,
+            status="pending" if request.hold else later,
+            starts=from_seconds(plan.starts),
+            ends=from_seconds(plan.ends),
+            created_at=now,
+            updated_at=now,
+            appointment=appointment,
+        )
+        rows.add_slots(session, step, plan, locked=locked, settings=settings, now=now)
+
+
+def in_protocol_order(protocol: Protocol, placement: Placement) -> Placement:
+    order = {step.code: number for number, step in enumerate(protocol.steps)}
+    return Placement(tuple(sorted(placement.steps, key=lambda plan: order[plan.step])))
+
+
+def _kept(request: BookRequest, actor: Actor, now: datetime) -> dict[str, object] | None:
+    if request.override is None:
+        return None
+    return {
+        "rules": list(request.override.rules),
+        "reason": request.override.reason,
+        "by": actor.id,
+        "at": now.isoformat(),
+    }
+
+
+def tell(
+    session: Session,
+    appointment: Appointment,
+    verb: str,
+    *,
+    actor: Actor,
+    now: datetime,
+    reason: str | None = None,
+    before: object = None,
+    released: list[str] | None = None,
+) -> None:
+    """Queue the outbox row and write the audit link of one change, in that order, last in the transaction."""
+    session.flush()
+    after = summary(appointment)
+    outbox.append(
+        session,
+        topic=f"appointment.{verb}",
+        dedupe_key=f"appointment:{appointment.public_id}:{appointment.version}",
+        payload={"appointment": appointment.public_id, "version": appointment.version, "verb": verb},
+        now=now,
+    )
+    detail: dict[str, object] = {"before": before, "after": after}
+    if released:
+        detail["released"] = released
+    audit.record(
+        session,
+        actor=actor,
+        now=now,
+        action=f"appointment.{verb}",
+        entity="appointment",
+        entity_id=appointment.public_id,
+        patient=appointment.patient.public_id,
+        reason=reason,
+        detail=detail,
+    )
+
+
+def summary(appointment: Appointment) -> dict[str, object]:
+    """Return an appointment as codes and instants, for the audit trail."""
+    return {
+        "version": appointment.version,
+        "status": appointment.status,
+        "steps": [
+            {
+                "step": step.code,
+                "status": step.status,
+                "starts": step.starts.isoformat(),
+                "ends": step.ends.isoformat(),
+                "resources": sorted(
+                    f"{slot.role}={slot.resource.code}" for slot in step.slots if slot.role != "patient"
+                ),
+            }
+            for step in appointment.steps
+        ],
+    }

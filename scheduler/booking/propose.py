@@ -1,0 +1,114 @@
+"""Find and check: reads that lead to a booking. Nothing here writes."""
+
+from datetime import datetime, timedelta
+
+from sqlalchemy.orm import Session
+
+from models import ProtocolVersion, from_seconds, to_seconds
+from scheduler import availability, catalogue, patients
+from scheduler.booking.requests import FindRequest, Found
+from scheduler.engine import check as engine_check
+from scheduler.engine import explain as engine_explain
+from scheduler.engine import find as engine_find
+from scheduler.engine.grid import local_date
+from scheduler.engine.world import Placement, Problem, Violation
+from scheduler.errors import Invalid
+from scheduler.working_days import Calendar
+
+LONGEST_SEARCH_DAYS = 366
+"""A wider search is a mistake in a date."""
+
+
+def find(session: Session, request: FindRequest, *, now: datetime) -> Found:
+    """Return the earliest placements that fit, and why the days before the first do not.
+
+    Raises Invalid("earliest-after-latest" | "search-too-long" | "unknown-protocol" | "unknown-resource"),
+    NotFound("unknown-patient").
+    """
+    earliest = max(request.earliest, now)
+    _judge_window(request)
+    version = current_protocol(session, request.protocol, earliest)
+    patient = patients.by_public_id(session, request.patient).resource.code if request.patient else None
+    world = availability.world_for_find(
+        session, patient=patient, now=now, earliest=earliest, latest=max(request.latest, earliest)
+    )
+    for code in (*request.require.values(), *request.prefer.values()):
+        if code not in world.resources:
+            raise Invalid("unknown-resource", resource=code)
+    problem = Problem(
+        protocol=catalogue.parsed(version),
+        world=world,
+        patient=patient,
+        earliest=to_seconds(earliest),
+        latest=to_seconds(request.latest),
+        require=request.require,
+        prefer=request.prefer,
+    )
+    proposals: tuple[Placement, ...] = ()
+    if problem.latest >= problem.earliest:
+        proposals = engine_find.find(problem, limit=request.limit, spread_minutes=request.spread_minutes)
+    first = proposals[0].steps[0].starts if proposals else None
+    return Found(
+        protocol=version,
+        proposals=proposals,
+        refusals=engine_explain.explain(problem, first),
+        provisional=_provisional(Calendar.load(session), proposals, world.grid.zone),
+    )
+
+
+def current_protocol(session: Session, code: str, on: datetime) -> ProtocolVersion:
+    """Return the protocol version in force on an instant's local date; raises Invalid("unknown-protocol")."""
+    return catalogue.current(session, code, local_date(to_seconds(on), availability.settings(session).zone))
+
+
+def _judge_window(request: FindRequest) -> None:
+    if request.latest < request.earliest:
+        raise Invalid("earliest-after-latest", earliest=request.earliest, latest=request.latest)
+    if request.latest - request.earliest > timedelta(days=LONGEST_SEARCH_DAYS):
+        raise Invalid("search-too-long", days=LONGEST_SEARCH_DAYS)
+
+
+def _provisional(calendar: Calendar, proposals: tuple[Placement, ...], zone: str) -> frozenset[str]:
+    days = {local_date(step.starts, zone) for placement in proposals for step in placement.steps}
+    return frozenset(day.isoformat() for day in days if calendar.is_provisional(day))
+
+
+def check(
+    session: Session,
+    protocol: str,
+    placement: Placement,
+    *,
+    patient: str | None,
+    now: datetime,
+    protocol_version: int | None = None,
+    ignore: str | None = None,
+) -> list[Violation]:
+    """Return every rule this placement breaks; an empty list means it fits.
+
+    `patient` is a public id; `ignore` the appointment that is being moved. Slots named for resources that do not
+    exist are violations, not errors.
+    """
+    patient_code = patients.by_public_id(session, patient).resource.code if patient else None
+    if not placement.steps:
+        raise Invalid("no-steps")
+    starts = min(slot.starts for step in placement.steps for slot in (step, *step.slots))
+    ends = max(slot.ends for step in placement.steps for slot in (step, *step.slots))
+    version = (
+        catalogue.version(session, protocol, protocol_version)
+        if protocol_version is not None
+        else current_protocol(session, protocol, from_seconds(starts))
+    )
+    codes = {slot.resource for step in placement.steps for slot in step.slots}
+    if patient_code is not None:
+        codes.add(patient_code)
+    world = availability.world_for_check(session, codes, starts=starts, ends=ends, now=now, ignore=ignore)
+    return engine_check.check(
+        Problem(
+            protocol=catalogue.parsed(version),
+            world=world,
+            patient=patient_code,
+            earliest=to_seconds(now),
+            latest=ends,
+        ),
+        placement,
+    )

@@ -1,0 +1,244 @@
+"""Rows of a booking: lock what it touches, judge under the lock, add the slots and let the guard speak."""
+
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Any
+
+from sqlalchemy import select, update
+from sqlalchemy.exc import DBAPIError
+from sqlalchemy.orm import Session, selectinload
+
+from models import ACTIVE_STATUSES, Appointment, Resource, Slot, Step, from_seconds
+from scheduler import availability, lifecycle
+from scheduler.engine.grid import at_minute
+from scheduler.engine.world import Placement, SlotPlan, StepPlan, Violation
+from scheduler.errors import Invalid, NotFound, RuleBroken, SlotTaken, StaleVersion
+
+SOFT_RULES = {"outside-opening": ("manager", "administrator")}
+"""Rule → roles that may set it aside with a reason. Every other rule is hard."""
+
+
+@dataclass(frozen=True, slots=True)
+class Locked:
+    """The resources of one booking, locked until the commit."""
+
+    ids: dict[str, int]
+    external: frozenset[str]
+    rows: tuple[Resource, ...]
+    """Kept so that the session's identity map answers slot.resource without a query."""
+
+
+def whole(session: Session, public_id: str) -> Appointment:
+    """Read an appointment with everything that hangs on it; raises NotFound("unknown-appointment")."""
+    found = session.scalar(
+        select(Appointment)
+        .where(Appointment.public_id == public_id)
+        .options(
+            selectinload(Appointment.patient),
+            selectinload(Appointment.protocol_version),
+            selectinload(Appointment.steps).selectinload(Step.slots).selectinload(Slot.resource),
+            selectinload(Appointment.steps).selectinload(Step.milestones),
+        )
+        .execution_options(populate_existing=True)
+    )
+    if found is None:
+        raise NotFound("unknown-appointment", appointment=public_id)
+    return found
+
+
+def lock(session: Session, codes: Iterable[str]) -> Locked:
+    """Lock resources by code, always in id order, so that no two bookings ever wait for each other.
+
+    Raises Invalid("unknown-resource") naming the first code that does not exist.
+    """
+    wanted = set(codes)
+    query = select(Resource).where(Resource.code.in_(wanted)).order_by(Resource.id)
+    rows = tuple(session.scalars(query.with_for_update(key_share=True)))
+    missing = wanted - {row.code for row in rows}
+    if missing:
+        raise Invalid("unknown-resource", resource=min(missing))
+    external = frozenset(row.code for row in rows if row.external)
+    return Locked({row.code: row.id for row in rows}, external, rows)
+
+
+def lock_appointment(
+    session: Session, public_id: str, version: int | None, *, codes: Iterable[str] = (), now: datetime
+) -> tuple[Appointment, Locked]:
+    """Lock all resources of an appointment and of what it is to become, then the appointment; judge its version.
+
+    Raises NotFound, StaleVersion(expected, actual). `version` None skips the judgement (jobs).
+    """
+    before = whole(session, public_id)
+    locked = lock(session, {*codes_of(before), *expired_holders(session, codes, now), *codes})
+    session.execute(select(Appointment.id).where(Appointment.id == before.id).with_for_update())
+    appointment = whole(session, public_id)
+    if codes_of(appointment) - locked.ids.keys() or (version is not None and appointment.version != version):
+        raise StaleVersion(appointment=public_id, expected=version, actual=appointment.version)
+    return appointment, locked
+
+
+def codes_of(appointment: Appointment) -> set[str]:
+    return {slot.resource.code for step in appointment.steps for slot in step.slots}
+
+
+def plans(placement: Placement) -> list[SlotPlan]:
+    return [slot for step in placement.steps for slot in step.slots]
+
+
+def expired_holders(session: Session, codes: Iterable[str], now: datetime) -> set[str]:
+    """Return every resource code held by lapsed holds that also hold one of these codes."""
+    appointments = (
+        select(Step.appointment_id)
+        .join(Slot, Slot.step_id == Step.id)
+        .join(Appointment, Appointment.id == Step.appointment_id)
+        .join(Resource, Resource.id == Slot.resource_id)
+        .where(Appointment.status == "pending", Appointment.hold_until <= now, Resource.code.in_(list(codes)))
+    )
+    query = (
+        select(Resource.code)
+        .join(Slot, Slot.resource_id == Resource.id)
+        .join(Step, Step.id == Slot.step_id)
+        .where(Step.appointment_id.in_(appointments))
+    )
+    return set(session.scalars(query))
+
+
+def release_expired(session: Session, locked: Locked, *, now: datetime) -> list[str]:
+    """Cancel lapsed holds whose resources are all locked; return their public ids. Holds expire by this clock."""
+    lapsed = session.execute(
+        select(Appointment.id, Appointment.public_id)
+        .where(Appointment.status == "pending", Appointment.hold_until <= now)
+        .order_by(Appointment.id)
+    ).all()
+    released = []
+    for row in lapsed:
+        appointment = whole(session, row.public_id)
+        if codes_of(appointment) <= locked.ids.keys() and appointment.status == "pending":
+            expire(session, appointment, now=now)
+            released.append(row.public_id)
+    return released
+
+
+def expire(session: Session, appointment: Appointment, *, now: datetime) -> None:
+    """Cancel one lapsed hold in place; its resources are locked by the caller."""
+    appointment.cancel_reason = "hold-expired"
+    for step in appointment.steps:
+        step.status = lifecycle.after(step.status, "expire")
+        for slot in step.slots:
+            slot.status = "cancelled"
+    touch(session, appointment, now=now, sequenced=appointment.steps)
+
+
+def judge(violations: Sequence[Violation], *, override: Any, role: str) -> None:
+    """Raise what a placement's violations mean: SlotTaken for the first occupied resource, else RuleBroken.
+
+    Soft rules named in the override pass when the role may set them aside.
+    """
+    waived = set(override.rules) if override else set()
+    for rule in sorted(waived):
+        if role not in SOFT_RULES.get(rule, ()):
+            raise RuleBroken("rule-is-hard" if rule not in SOFT_RULES else "no-right-to-override", rule=rule)
+    if override and not override.reason.strip():
+        raise Invalid("reason-missing")
+    left = [violation for violation in violations if violation.code not in waived]
+    taken = next((each for each in left if each.code in ("occupied", "patient-elsewhere")), None)
+    if taken is not None and all(each.code == taken.code or each.code == "occupied" for each in left):
+        raise SlotTaken("patient-elsewhere" if taken.code == "patient-elsewhere" else None, **dict(taken.facts))
+    if left:
+        raise RuleBroken(violations=[{"code": each.code, **each.facts} for each in left])
+
+
+def add_slots(
+    session: Session,
+    step: Step,
+    plan: StepPlan,
+    *,
+    locked: Locked,
+    settings: availability.Settings,
+    now: datetime,
+) -> None:
+    """Add a step's slots in resource-id order; the guard is asked when `guarded` writes them."""
+    firm_until = at_minute(
+        availability.local_date(int(now.timestamp()), settings.zone) + timedelta(days=settings.bed_firm_days + 1),
+        0,
+        settings.zone,
+    )
+    for slot in sorted(plan.slots, key=lambda each: locked.ids[each.resource]):
+        external = slot.resource in locked.external
+        kind = slot.role if slot.role in ("bed", "patient") else "procedure"
+        session.add(
+            Slot(
+                resource_id=locked.ids[slot.resource],
+                starts=from_seconds(slot.starts),
+                ends=from_seconds(slot.ends),
+                status=step.status,
+                kind=kind,
+                role=slot.role,
+                step=step,
+                provisional=kind == "bed" and slot.starts >= firm_until,
+                confirmation="requested" if external else None,
+                answer_by=min(now + settings.answer_within, from_seconds(slot.starts)) if external else None,
+            )
+        )
+
+
+@contextmanager
+def guarded(session: Session, placement: Placement, locked: Locked) -> Iterator[None]:
+    """Add slots inside; at the end they are written, and when the guard refuses, say who is in the way.
+
+    Raises SlotTaken(resource, starts, ends, status, holder). The locks make this rare: it is the last word.
+    """
+    nested = session.begin_nested()
+    try:
+        yield
+        session.flush()
+    except DBAPIError as error:
+        nested.rollback()
+        if "overlap_slot" not in str(error.orig) and "guard_slot" not in str(error.orig):
+            raise
+        spans = [(locked.ids[s.resource], from_seconds(s.starts), from_seconds(s.ends)) for s in plans(placement)]
+        raise _blocking(session, spans) from error
+    nested.commit()
+
+
+def _blocking(session: Session, spans: Iterable[tuple[int, datetime, datetime]]) -> SlotTaken:
+    for resource_id, starts, ends in spans:
+        row = session.execute(
+            select(Resource.code, Slot.starts, Slot.ends, Slot.status, Appointment.public_id)
+            .join(Resource, Resource.id == Slot.resource_id)
+            .outerjoin(Step, Step.id == Slot.step_id)
+            .outerjoin(Appointment, Appointment.id == Step.appointment_id)
+            .where(
+                Slot.resource_id == resource_id,
+                Slot.status.in_(ACTIVE_STATUSES),
+                Slot.starts < ends,
+                Slot.ends > starts,
+            )
+        ).first()
+        if row is not None:
+            return SlotTaken(
+                resource=row.code, starts=row.starts, ends=row.ends, status=row.status, holder=row.public_id
+            )
+    return SlotTaken()
+
+
+def touch(session: Session, appointment: Appointment, *, now: datetime, sequenced: Iterable[Step] = ()) -> None:
+    """Raise the versions that a change raises: the appointment's, every step's, SEQUENCE of the steps that moved."""
+    appointment.version += 1
+    appointment.updated_at = now
+    appointment.status = lifecycle.of_appointment(step.status for step in appointment.steps)
+    if appointment.status != "pending":
+        appointment.hold_until = None
+    moved = {id(step) for step in sequenced}
+    for step in appointment.steps:
+        step.version += 1
+        step.updated_at = now
+        if id(step) in moved:
+            step.sequence += 1
+
+
+def bump(session: Session, ids: Iterable[int]) -> None:
+    """Raise the revision of resources whose plan changed, so that every cache looks again."""
+    session.execute(update(Resource).where(Resource.id.in_(sorted(ids))).values(revision=Resource.revision + 1))
