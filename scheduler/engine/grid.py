@@ -1,10 +1,13 @@
 """The only place where clock time becomes a cell number, and where a local day gets its two ends."""
 
-from collections.abc import Iterator
+from bisect import bisect_right
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, time, timedelta
 from functools import lru_cache
 from zoneinfo import ZoneInfo
+
+from scheduler.engine import bitmap
 
 CELL_SECONDS = 300
 """The grid: 5 minutes (DESIGN §3)."""
@@ -97,12 +100,37 @@ class Grid:
             yield day
             day += timedelta(days=1)
 
+    def day_of(self, cell: int) -> int:
+        """Return the number of the grid's day a cell lies in; the number of days when it lies at or past the end."""
+        return bisect_right(day_edges(self), cell) - 1
+
     def busy_bits(self, starts: int, ends: int) -> int:
         """Return the cells a busy span touches: rounded outward, clipped to the grid."""
-        first, last = max(self.floor(starts), 0), min(self.ceil(ends), self.cells)
-        return ((1 << (last - first)) - 1) << first if first < last else 0
+        return bitmap.cells(self.floor(starts), min(self.ceil(ends), self.cells))
 
     def free_bits(self, starts: int, ends: int) -> int:
         """Return the cells that lie wholly in an open span: rounded inward, clipped to the grid."""
-        first, last = max(self.ceil(starts), 0), min(self.floor(ends), self.cells)
-        return ((1 << (last - first)) - 1) << first if first < last else 0
+        return bitmap.cells(self.ceil(starts), min(self.floor(ends), self.cells))
+
+    def busy_mask(self, spans: Iterable[tuple[int, int]]) -> int:
+        """Return the cells that any of the (starts, ends) touches, as `busy_bits`, many at once."""
+        origin = self.origin
+        return bitmap.filled(
+            self.cells,
+            (((a - origin) // CELL_SECONDS, -((origin - b) // CELL_SECONDS)) for a, b in spans),
+        )
+
+    def free_mask(self, spans: Iterable[tuple[int, int]]) -> int:
+        """Return the cells that lie wholly in one of the (starts, ends), as `free_bits`, many at once."""
+        origin = self.origin
+        return bitmap.filled(
+            self.cells,
+            ((-((origin - a) // CELL_SECONDS), (b - origin) // CELL_SECONDS) for a, b in spans),
+        )
+
+
+@lru_cache(maxsize=64)
+def day_edges(grid: Grid) -> tuple[int, ...]:
+    """Return the cell at which each day begins, and the end of the last: one more than there are days."""
+    edges = [grid.floor(day_start(day, grid.zone)) for day in grid.days()]
+    return (*edges, grid.cells)

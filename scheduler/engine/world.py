@@ -6,7 +6,8 @@ from datetime import date
 from typing import Any
 
 from scheduler.engine.grid import CELL_SECONDS, Grid, Span
-from scheduler.engine.protocol import Protocol
+from scheduler.engine.protocol import Protocol, Step
+from scheduler.errors import Invalid
 
 
 @dataclass(frozen=True, slots=True)
@@ -114,6 +115,25 @@ class Problem:
     latest: int
     require: Mapping[str, str] = field(default_factory=dict)
     prefer: Mapping[str, str] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        """Refuse a wish for a role that no step has: Invalid("unknown-role")."""
+        for role in (*self.require, *self.prefer):
+            if not any(_has_role(step, role) for step in self.protocol.steps):
+                raise Invalid("unknown-role", role=role, protocol=self.protocol.code)
+
+    def required(self, step: str, role: str) -> str | None:
+        """Return the resource that must fill a role of a step; "step.role" is stronger than "role"."""
+        return self.require.get(f"{step}.{role}", self.require.get(role))
+
+    def preferred(self, step: str, role: str) -> str | None:
+        """Return the resource that fills a role of a step where it can."""
+        return self.prefer.get(f"{step}.{role}", self.prefer.get(role))
+
+
+def _has_role(step: Step, named: str) -> bool:
+    roles = {need.role for need in step.needs} | ({"bed"} if step.stay else set())
+    return named in roles or named in {f"{step.code}.{role}" for role in roles}
 
 
 @dataclass(frozen=True, slots=True)
