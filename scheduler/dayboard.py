@@ -336,7 +336,8 @@ def _held(session: Session, ids: list[int]) -> dict[int, list[Held]]:
             .order_by(slot.id)
         )
         for row in session.execute(query):
-            found[row.step_id].append(Held(*row[1:]))
+            step_id, *fields = row
+            found[step_id].append(Held(*fields))
     return found
 
 

@@ -91,8 +91,8 @@ def check(
     patient_code = patients.by_public_id(session, patient).resource.code if patient else None
     if not placement.steps:
         raise Invalid("no-steps")
-    starts = min(slot.starts for step in placement.steps for slot in (step, *step.slots))
-    ends = max(slot.ends for step in placement.steps for slot in (step, *step.slots))
+    spans = [(plan.starts, plan.ends) for step in placement.steps for plan in (step, *step.slots)]
+    starts, ends = min(first for first, _ in spans), max(last for _, last in spans)
     version = (
         catalogue.version(session, protocol, protocol_version)
         if protocol_version is not None

@@ -12,7 +12,7 @@ from sqlalchemy.orm import Session, selectinload
 
 from models import ACTIVE_STATUSES, Appointment, Resource, Slot, Step, from_seconds
 from scheduler import availability, lifecycle
-from scheduler.engine.grid import at_minute
+from scheduler.engine.grid import at_minute, local_date
 from scheduler.engine.world import Placement, SlotPlan, StepPlan, Violation
 from scheduler.errors import Invalid, NotFound, RuleBroken, SlotTaken, StaleVersion
 
@@ -161,7 +161,7 @@ def add_slots(
 ) -> None:
     """Add a step's slots in resource-id order; the guard is asked when `guarded` writes them."""
     firm_until = at_minute(
-        availability.local_date(int(now.timestamp()), settings.zone) + timedelta(days=settings.bed_firm_days + 1),
+        local_date(int(now.timestamp()), settings.zone) + timedelta(days=settings.bed_firm_days + 1),
         0,
         settings.zone,
     )
