@@ -34,9 +34,15 @@ class Board:
         return ready
 
     def _without(self, code: str, relaxed: Set[str]) -> int:
-        everything = (1 << self.grid.cells) - 1
-        opened = everything if "closed" in relaxed else opening.mask(self.world, code)
+        opened = (1 << self.grid.cells) - 1 if "closed" in relaxed else self._opened(code)
         return opened & ~occupancy.mask(self.world, code, relaxed)
+
+    def _opened(self, code: str) -> int:
+        """Return the open cells; resources that share a schedule share its spans and therefore the work."""
+        if opening.always_open(self.world, code):
+            return (1 << self.grid.cells) - 1
+        key = ("opened", id(self.world.opening.get(code)))
+        return self._cached(key, opening.mask, self.world, code)
 
     def patient(self, step: Step, relaxed: Set[str] = NOTHING) -> int:
         """Return the starts at which the patient is free for the whole step, recovery included."""
