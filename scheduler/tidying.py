@@ -7,9 +7,7 @@ from sqlalchemy.orm import Session
 
 from models import Appointment
 from scheduler import idempotency
-from scheduler.actor import SYSTEM
 from scheduler.booking import rows
-from scheduler.booking.book import tell
 from scheduler.jobs import Job
 
 GRACE = timedelta(seconds=30)
@@ -26,9 +24,7 @@ def release_lapsed_holds(session: Session, now: datetime) -> int:
     locked = rows.lock(session, codes)
     released = rows.release_expired(session, locked, now=now)
     rows.bump(session, locked.ids.values())
-    for public_id in released:
-        tell(session, rows.whole(session, public_id), "lapsed", actor=SYSTEM, now=now)
-    return len(released)
+    return released
 
 
 def forget_old_keys(session: Session, now: datetime) -> int:

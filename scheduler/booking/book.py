@@ -5,11 +5,12 @@ from datetime import datetime
 from sqlalchemy.orm import Session
 
 from models import Appointment, Step, from_seconds
-from scheduler import audit, availability, catalogue, outbox, patients
+from scheduler import availability, catalogue, patients
 from scheduler.actor import Actor
 from scheduler.booking import rows
 from scheduler.booking.propose import check, current_protocol
 from scheduler.booking.requests import BookRequest
+from scheduler.booking.telling import tell
 from scheduler.engine.protocol import Protocol
 from scheduler.engine.world import Placement
 from scheduler.errors import Invalid
@@ -33,7 +34,7 @@ def book(session: Session, request: BookRequest, *, actor: Actor, now: datetime)
     settings = availability.settings(session)
     codes = {slot.resource for slot in rows.plans(request.placement)} | {patient.resource.code}
     locked = rows.lock(session, codes | rows.expired_holders(session, codes, now))
-    released = rows.release_expired(session, locked, now=now)
+    rows.release_expired(session, locked, now=now)
     violations = check(
         session,
         request.protocol,
@@ -61,7 +62,7 @@ def book(session: Session, request: BookRequest, *, actor: Actor, now: datetime)
         session.add(appointment)
         _add_steps(session, appointment, catalogue.parsed(version), request, locked, settings, now)
     rows.bump(session, locked.ids.values())
-    tell(session, appointment, "held" if request.hold else "booked", actor=actor, now=now, released=released)
+    tell(session, appointment, "held" if request.hold else "booked", actor=actor, now=now)
     return appointment
 
 
@@ -102,61 +103,4 @@ def _kept(request: BookRequest, actor: Actor, now: datetime) -> dict[str, object
         "reason": request.override.reason,
         "by": actor.id,
         "at": now.isoformat(),
-    }
-
-
-def tell(
-    session: Session,
-    appointment: Appointment,
-    verb: str,
-    *,
-    actor: Actor,
-    now: datetime,
-    reason: str | None = None,
-    before: object = None,
-    released: list[str] | None = None,
-) -> None:
-    """Queue the outbox row and write the audit link of one change, in that order, last in the transaction."""
-    session.flush()
-    after = summary(appointment)
-    outbox.append(
-        session,
-        topic=f"appointment.{verb}",
-        dedupe_key=f"appointment:{appointment.public_id}:{appointment.version}",
-        payload={"appointment": appointment.public_id, "version": appointment.version, "verb": verb},
-        now=now,
-    )
-    detail: dict[str, object] = {"before": before, "after": after}
-    if released:
-        detail["released"] = released
-    audit.record(
-        session,
-        actor=actor,
-        now=now,
-        action=f"appointment.{verb}",
-        entity="appointment",
-        entity_id=appointment.public_id,
-        patient=appointment.patient.public_id,
-        reason=reason,
-        detail=detail,
-    )
-
-
-def summary(appointment: Appointment) -> dict[str, object]:
-    """Return an appointment as codes and instants, for the audit trail."""
-    return {
-        "version": appointment.version,
-        "status": appointment.status,
-        "steps": [
-            {
-                "step": step.code,
-                "status": step.status,
-                "starts": step.starts.isoformat(),
-                "ends": step.ends.isoformat(),
-                "resources": sorted(
-                    f"{slot.role}={slot.resource.code}" for slot in step.slots if slot.role != "patient"
-                ),
-            }
-            for step in appointment.steps
-        ],
     }

@@ -9,9 +9,9 @@ from models import Appointment, Departure, Slot, Step, from_seconds
 from scheduler import availability, catalogue, lifecycle
 from scheduler.actor import Actor
 from scheduler.booking import rows
-from scheduler.booking.book import summary, tell
 from scheduler.booking.propose import check
 from scheduler.booking.requests import Override
+from scheduler.booking.telling import summary, tell
 from scheduler.engine.world import Placement, SlotPlan, StepPlan
 from scheduler.errors import Conflict, Invalid
 
@@ -108,7 +108,7 @@ def reschedule(
     """
     codes = {slot.resource for slot in rows.plans(placement)}
     appointment, locked = rows.lock_appointment(session, public_id, version, codes=codes, now=now)
-    released = rows.release_expired(session, locked, now=now)
+    rows.release_expired(session, locked, now=now)
     moving = _moving(appointment, placement)
     before = summary(appointment)
     complete = _complete(appointment, moving)
@@ -130,7 +130,7 @@ def reschedule(
         rows.touch(session, appointment, now=now, sequenced=[s for s in appointment.steps if s.code in moving])
     rows.bump(session, locked.ids.values())
     appointment = rows.whole(session, public_id)
-    tell(session, appointment, "rescheduled", actor=actor, now=now, before=before, released=released)
+    tell(session, appointment, "rescheduled", actor=actor, now=now, before=before)
     return appointment
 
 

@@ -8,7 +8,7 @@ from models import MILESTONES, Appointment, Milestone, Step
 from scheduler import lifecycle
 from scheduler.actor import Actor
 from scheduler.booking import rows
-from scheduler.booking.book import summary, tell
+from scheduler.booking.telling import summary, tell
 from scheduler.errors import Invalid
 
 CLOCK_TOLERANCE = timedelta(minutes=5)

@@ -91,7 +91,8 @@ def check(
     patient_code = patients.by_public_id(session, patient).resource.code if patient else None
     if not placement.steps:
         raise Invalid("no-steps")
-    spans = [(plan.starts, plan.ends) for step in placement.steps for plan in (step, *step.slots)]
+    plans = [plan for step in placement.steps for plan in step.slots]
+    spans = [(plan.starts, plan.ends) for plan in (*placement.steps, *plans)]
     starts, ends = min(first for first, _ in spans), max(last for _, last in spans)
     version = (
         catalogue.version(session, protocol, protocol_version)

@@ -12,6 +12,8 @@ from sqlalchemy.orm import Session, selectinload
 
 from models import ACTIVE_STATUSES, Appointment, Resource, Slot, Step, from_seconds
 from scheduler import availability, lifecycle
+from scheduler.actor import SYSTEM
+from scheduler.booking.telling import summary, tell
 from scheduler.engine.grid import at_minute, local_date
 from scheduler.engine.world import Placement, SlotPlan, StepPlan, Violation
 from scheduler.errors import Invalid, NotFound, RuleBroken, SlotTaken, StaleVersion
@@ -105,30 +107,27 @@ def expired_holders(session: Session, codes: Iterable[str], now: datetime) -> se
     return set(session.scalars(query))
 
 
-def release_expired(session: Session, locked: Locked, *, now: datetime) -> list[str]:
-    """Cancel lapsed holds whose resources are all locked; return their public ids. Holds expire by this clock."""
-    lapsed = session.execute(
-        select(Appointment.id, Appointment.public_id)
-        .where(Appointment.status == "pending", Appointment.hold_until <= now)
-        .order_by(Appointment.id)
-    ).all()
-    released = []
-    for row in lapsed:
-        appointment = whole(session, row.public_id)
+def release_expired(session: Session, locked: Locked, *, now: datetime) -> int:
+    """Cancel lapsed holds whose resources are all locked; return how many. Holds lapse by this clock alone."""
+    query = select(Appointment.public_id).where(Appointment.status == "pending", Appointment.hold_until <= now)
+    released = 0
+    for public_id in session.scalars(query.order_by(Appointment.id)).all():
+        appointment = whole(session, public_id)
         if codes_of(appointment) <= locked.ids.keys() and appointment.status == "pending":
-            expire(session, appointment, now=now)
-            released.append(row.public_id)
+            _expire(session, appointment, now=now)
+            released += 1
     return released
 
 
-def expire(session: Session, appointment: Appointment, *, now: datetime) -> None:
-    """Cancel one lapsed hold in place; its resources are locked by the caller."""
+def _expire(session: Session, appointment: Appointment, *, now: datetime) -> None:
+    before = summary(appointment)
     appointment.cancel_reason = "hold-expired"
     for step in appointment.steps:
         step.status = lifecycle.after(step.status, "expire")
         for slot in step.slots:
             slot.status = "cancelled"
     touch(session, appointment, now=now, sequenced=appointment.steps)
+    tell(session, appointment, "lapsed", actor=SYSTEM, now=now, before=before)
 
 
 def judge(violations: Sequence[Violation], *, override: Any, role: str) -> None:
