@@ -1,0 +1,226 @@
+"""What codes are called in the reader's language: roles, statuses, reasons, phases, flags. The one place for all pages.
+
+Every function takes a code and returns words; a code that nobody named yet comes back as it is, so that a new role
+in a protocol file shows up instead of failing a page.
+"""
+
+from collections.abc import Mapping
+from typing import Any
+
+from flask import Flask
+from flask_babel import lazy_gettext as _
+from flask_babel import lazy_pgettext as pgettext
+
+Words = Mapping[str, Any]
+
+ROLES: Words = {
+    "room": _("Room"),
+    "operator": _("Operator"),
+    "assistant": pgettext("role", "Assistant"),
+    "scrub-nurse": _("Scrub nurse"),
+    "circulating-nurse": _("Circulating nurse"),
+    "nurse": pgettext("role", "Nurse"),
+    "anaesthetist": _("Anaesthetist"),
+    "recorder": pgettext("role", "Recorder"),
+    "generator": _("Generator"),
+    "recovery": _("Recovery place"),
+    "ir-operator": _("IR operator"),
+    "ir-assistant": _("IR assistant"),
+    "radiographer": _("Radiographer"),
+    "radiotherapist": _("Radiation oncologist"),
+    "physicist": _("Physicist"),
+    "afterloader": _("Afterloader"),
+    "bed": _("Bed"),
+    "patient": _("Patient"),
+}
+
+KINDS: Words = {
+    "room": _("Rooms"),
+    "device": _("Devices"),
+    "place": _("Places"),
+    "bed": _("Beds"),
+    "physician": _("Physicians"),
+    "nurse": _("Nurses"),
+    "recorder": _("Recorders"),
+    "anaesthetist": _("Anaesthetists"),
+    "physicist": _("Physicists"),
+    "radiographer": _("Radiographers"),
+    "patient": _("Patients"),
+}
+"""In the plural, as headings."""
+
+STATUSES: Words = {
+    "proposed": pgettext("status", "Proposed"),
+    "reserved": pgettext("status", "Provisional"),
+    "pending": pgettext("status", "Held"),
+    "booked": pgettext("status", "Booked"),
+    "arrived": pgettext("status", "Arrived"),
+    "in-progress": pgettext("status", "In progress"),
+    "fulfilled": pgettext("status", "Done"),
+    "unplaced": pgettext("status", "Needs a place"),
+    "cancelled": pgettext("status", "Cancelled"),
+    "noshow": pgettext("status", "Did not come"),
+    "entered-in-error": pgettext("status", "Entered in error"),
+    "blocked": pgettext("status", "Blocked"),
+    "finished": pgettext("status", "Discharged"),
+}
+
+MILESTONES: Words = {
+    "called": pgettext("milestone", "Called"),
+    "in-room": pgettext("milestone", "In the room"),
+    "started": pgettext("milestone", "Started"),
+    "ended": pgettext("milestone", "Ended"),
+    "out": pgettext("milestone", "Out of the room"),
+}
+
+PHASES: Words = {
+    "setup": _("Set-up"),
+    "procedure": _("Procedure"),
+    "cleanup": _("Clean-up"),
+    "recovery": pgettext("phase", "Recovery"),
+}
+
+URGENCIES: Words = {
+    "1": _("Immediate"),
+    "2a": _("Urgent, today"),
+    "2b": _("Urgent, within days"),
+    "3": _("Expedited"),
+    "4a": _("Elective, cancer"),
+    "4b": _("Elective, benign"),
+}
+
+SEXES: Words = {
+    "female": _("Female"),
+    "male": _("Male"),
+    "other": pgettext("sex", "Other"),
+    "unknown": pgettext("sex", "Unknown"),
+}
+
+FLAGS: Words = {
+    "allergy": _("Allergy"),
+    "anticoagulant": _("Anticoagulant"),
+    "diabetes": _("Diabetes"),
+    "isolation": _("Isolation"),
+    "pacemaker": _("Pacemaker"),
+    "pregnancy": _("Pregnancy"),
+    "radiation": _("Radiation"),
+}
+
+CONFIRMATIONS: Words = {
+    "requested": pgettext("confirmation", "Requested"),
+    "confirmed": pgettext("confirmation", "Confirmed"),
+    "declined": pgettext("confirmation", "Declined"),
+}
+
+CLOSURES: Words = {
+    "leave": pgettext("closure", "On leave"),
+    "closure": pgettext("closure", "Closed"),
+    "maintenance": pgettext("closure", "Maintenance"),
+}
+
+TITLES: Words = {
+    "professor": _("Professor"),
+    "associate-professor": _("Associate professor"),
+    "physician": pgettext("title", "Physician"),
+    "nurse": pgettext("title", "Nurse"),
+    "recorder": pgettext("title", "Recorder"),
+    "anaesthetist": pgettext("title", "Anaesthetist"),
+    "physicist": pgettext("title", "Medical physicist"),
+    "radiographer": pgettext("title", "Radiographer"),
+}
+
+FAMILIES: Words = {
+    "biopsy": _("Biopsy"),
+    "ablation": _("Ablation"),
+    "ceus": _("Contrast ultrasound"),
+    "tace": _("TACE"),
+    "hdr": _("Brachytherapy"),
+    "imported": pgettext("family", "Imported"),
+}
+
+BLOCKERS: Words = {
+    "closed": pgettext("blocker", "not open"),
+    "leave": pgettext("blocker", "on leave"),
+    "closure": pgettext("blocker", "closed for this day"),
+    "maintenance": pgettext("blocker", "in maintenance"),
+    "occupied": pgettext("blocker", "taken"),
+    "no-licence": pgettext("blocker", "nobody licensed"),
+    "nobody": pgettext("blocker", "there is none"),
+    "unavailable": pgettext("blocker", "not available"),
+    "required-resource": pgettext("blocker", "the one you asked for cannot"),
+    "no-bed": pgettext("blocker", "no bed for these nights"),
+    "patient-elsewhere": pgettext("blocker", "the patient is elsewhere"),
+    "lag": pgettext("blocker", "no date at the right distance"),
+    "combination": pgettext("blocker", "several things together"),
+}
+"""Short, for a cell; `because` makes the sentence."""
+
+
+def _said(words: Words, code: str | None) -> str:
+    return str(words.get(code, code)) if code else ""
+
+
+def role(code: str | None) -> str:
+    """Name a role of a protocol's need (room, operator, bed …)."""
+    return _said(ROLES, code)
+
+
+def kind(code: str | None) -> str:
+    """Name a kind of resource, in the plural."""
+    return _said(KINDS, code)
+
+
+def status(code: str | None) -> str:
+    """Name the status of an appointment, step, slot or encounter."""
+    return _said(STATUSES, code)
+
+
+def milestone(code: str | None) -> str:
+    return _said(MILESTONES, code)
+
+
+def phase(code: str | None) -> str:
+    return _said(PHASES, code)
+
+
+def urgency(code: str | None) -> str:
+    return _said(URGENCIES, code)
+
+
+def sex(code: str | None) -> str:
+    return _said(SEXES, code)
+
+
+def flag(code: str | None) -> str:
+    return _said(FLAGS, code)
+
+
+def confirmation(code: str | None) -> str:
+    """Name how another department answered."""
+    return _said(CONFIRMATIONS, code)
+
+
+def closure(code: str | None) -> str:
+    """Name why a resource is blocked: leave, closure, maintenance."""
+    return _said(CLOSURES, code)
+
+
+def title(code: str | None) -> str:
+    """Name a person's grade."""
+    return _said(TITLES, code)
+
+
+def family(code: str | None) -> str:
+    """Name a procedure family."""
+    return _said(FAMILIES, code)
+
+
+def blocker(code: str | None) -> str:
+    """Name a blocker of a refused day in a few words; `scheduler.engine.explain` lists the codes."""
+    return _said(BLOCKERS, code)
+
+
+def install(app: Flask) -> None:
+    """Give templates these functions as filters: `{{ case.status | status_word }}`."""
+    named = (role, kind, status, milestone, phase, urgency, sex, flag, confirmation, closure, title, family, blocker)
+    app.jinja_env.filters.update({f"{function.__name__}_word": function for function in named})
