@@ -91,8 +91,8 @@ def check(
     patient_code = patients.by_public_id(session, patient).resource.code if patient else None
     if not placement.steps:
         raise Invalid("no-steps")
-    plans = [plan for step in placement.steps for plan in step.slots]
-    spans = [(plan.starts, plan.ends) for plan in (*placement.steps, *plans)]
+    spans = [(step.starts, step.ends) for step in placement.steps]
+    spans += [(slot.starts, slot.ends) for step in placement.steps for slot in step.slots]
     starts, ends = min(first for first, _ in spans), max(last for _, last in spans)
     version = (
         catalogue.version(session, protocol, protocol_version)

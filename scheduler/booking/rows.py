@@ -28,8 +28,7 @@ class Locked:
 
     ids: dict[str, int]
     external: frozenset[str]
-    rows: tuple[Resource, ...]
-    """Kept so that the session's identity map answers slot.resource without a query."""
+    rows: dict[str, Resource]
 
 
 def whole(session: Session, public_id: str) -> Appointment:
@@ -62,7 +61,7 @@ def lock(session: Session, codes: Iterable[str]) -> Locked:
     if missing:
         raise Invalid("unknown-resource", resource=min(missing))
     external = frozenset(row.code for row in rows if row.external)
-    return Locked({row.code: row.id for row in rows}, external, rows)
+    return Locked({row.code: row.id for row in rows}, external, {row.code: row for row in rows})
 
 
 def lock_appointment(
@@ -170,6 +169,7 @@ def add_slots(
         session.add(
             Slot(
                 resource_id=locked.ids[slot.resource],
+                resource=locked.rows[slot.resource],
                 starts=from_seconds(slot.starts),
                 ends=from_seconds(slot.ends),
                 status=step.status,

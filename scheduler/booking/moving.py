@@ -1,0 +1,133 @@
+"""Move one step of a booking to another time or room: who stays, who is chosen anew, or why it cannot be."""
+
+from collections.abc import Mapping
+from dataclasses import replace
+from datetime import datetime
+
+from sqlalchemy.orm import Session
+
+from models import Appointment, Step, to_seconds
+from scheduler import availability, catalogue, lifecycle
+from scheduler.booking import rows
+from scheduler.booking.change import plan_of
+from scheduler.booking.propose import check
+from scheduler.engine import explain as engine_explain
+from scheduler.engine import find as engine_find
+from scheduler.engine import protocol as engine
+from scheduler.engine.grid import local_date
+from scheduler.engine.rules import beds, eligibility
+from scheduler.engine.rules.reading import MINUTE
+from scheduler.engine.world import Placement, Problem, Resource, StepPlan, Violation
+from scheduler.errors import Conflict, Invalid
+
+
+def moved(
+    session: Session, appointment: Appointment, step: str, starts: datetime, room: str | None, now: datetime
+) -> Placement:
+    """Return the whole pathway with one step at another start and, when a room is given, in that room.
+
+    The other steps stay. The step keeps its people, devices and bed where they are free; those that are taken are
+    chosen anew by the engine. Ready for `reschedule`, which judges it again under its locks. Raises
+    Invalid("unknown-step"), Conflict("not-movable") for a step that has begun or is over, and, when nothing fits,
+    SlotTaken or RuleBroken naming what no other choice could mend.
+    """
+    booked = next((each for each in appointment.steps if each.code == step), None)
+    if booked is None:
+        raise Invalid("unknown-step", step=step)
+    if booked.status not in lifecycle.MOVABLE:
+        raise Conflict("not-movable", step=step, status=booked.status)
+    problem = _problem(session, appointment, booked, to_seconds(starts), room, now)
+    kept = engine_find.plan(problem, problem.protocol.steps[0], problem.earliest, _filled(booked, room))
+    broken = _violations(session, appointment, kept, now)
+    if not broken:
+        return _with(appointment, kept)
+    found = engine_find.find(problem, limit=1)
+    chosen = found[0].steps[0] if found else kept
+    if found:
+        broken = _violations(session, appointment, chosen, now)
+    rows.judge(broken if found else _unmended(problem, broken), override=None, role="")
+    return _with(appointment, chosen)
+
+
+def _problem(
+    session: Session, appointment: Appointment, booked: Step, starts: int, room: str | None, now: datetime
+) -> Problem:
+    """Return the step alone as a problem, in the world as it is without this appointment, at exactly this start."""
+    whole, chosen = catalogue.parsed(appointment.protocol_version), availability.settings(session)
+    step = whole.step(booked.code)
+    needs = [*step.needs, *([eligibility.as_need(step.stay)] if step.stay else [])]
+    known = availability.facts(session, chosen.revision).resources
+    codes = {each.code for need in needs for each in _candidates(need, known)}
+    patient = appointment.patient.resource.code
+    first, last = _world_span(step, starts, chosen)
+    world = availability.world_for_check(
+        session,
+        codes | {patient} | ({room} if room else set()),
+        starts=first,
+        ends=last,
+        now=now,
+        ignore=appointment.public_id,
+    )
+    if room is not None and room not in world.resources:
+        raise Invalid("unknown-resource", resource=room)
+    return Problem(
+        protocol=replace(whole, steps=(step,), lags=()),
+        world=world,
+        patient=patient,
+        earliest=starts,
+        latest=starts,
+        require={"room": room} if room else {},
+        prefer={slot.role: slot.resource.code for slot in booked.slots if slot.role != "patient"},
+    )
+
+
+def _candidates(need: engine.Need, known: Mapping[str, Resource]) -> list[Resource]:
+    """Return who could fill a need: by kind, attributes and code; licences are the engine's to judge."""
+    return [
+        each
+        for each in known.values()
+        if each.kind == need.kind and need.attributes <= each.attributes and (not need.codes or each.code in need.codes)
+    ]
+
+
+def _world_span(problem_step: engine.Step, starts: int, chosen: availability.Settings) -> tuple[int, int]:
+    """Return the instants the step and, where it has one, its stay reach over."""
+    ends = starts + problem_step.patient_minutes * MINUTE
+    if problem_step.stay is None:
+        return starts, ends
+    taken, left = beds.span(problem_step.stay, local_date(starts, chosen.zone), chosen.ward, chosen.zone)
+    return min(starts, taken), max(ends, left)
+
+
+def _filled(booked: Step, room: str | None) -> dict[str, list[str]]:
+    """Return who fills which role now, by code, with the wished room in place of the present one."""
+    filled: dict[str, list[str]] = {}
+    for slot in sorted(booked.slots, key=lambda each: each.id):
+        if slot.role != "patient" and slot.status != "cancelled":
+            filled.setdefault(slot.role, []).append(slot.resource.code)
+    return filled | ({"room": [room]} if room else {})
+
+
+def _with(appointment: Appointment, plan: StepPlan) -> Placement:
+    return Placement(tuple(plan if step.code == plan.step else plan_of(step) for step in appointment.steps))
+
+
+def _violations(session: Session, appointment: Appointment, plan: StepPlan, now: datetime) -> list[Violation]:
+    """Return what the pathway breaks with the step there; what lies between two other steps was judged before."""
+    found = check(
+        session,
+        appointment.protocol_version.code,
+        _with(appointment, plan),
+        patient=appointment.patient.public_id,
+        now=now,
+        protocol_version=appointment.protocol_version.version,
+        ignore=appointment.public_id,
+    )
+    return [each for each in found if plan.step in (each.facts.get("step"), each.facts.get("after"))]
+
+
+def _unmended(problem: Problem, broken: list[Violation]) -> list[Violation]:
+    """Leave out what another choice of people or devices would mend, so that the true obstacle is told."""
+    refusals = engine_explain.explain(problem)
+    roles = {blocker.role for refusal in refusals for blocker in refusal.blocked_by}
+    return [each for each in broken if each.facts.get("role", "") in roles] or broken
