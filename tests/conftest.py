@@ -1,0 +1,225 @@
+"""What every test may ask for: a migrated database on both engines, the department, the application, a browser."""
+
+import shutil
+import uuid
+from collections.abc import Callable, Iterator
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from models import migrate
+from models.database import Database
+from scheduler import department_file
+from tests import postgres
+
+ROOT = Path(__file__).resolve().parent.parent
+DEPARTMENT = ROOT / "scheduler" / "department"
+DATABASES = ("sqlite", "postgresql")
+NOW = datetime(2026, 12, 1, 0, 0, tzinfo=UTC)
+"""Tuesday 2026-12-01, 08:00 in Shanghai: the department has just opened. Pass it on; the machine's clock is not asked."""
+
+BROWSERS = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
+
+SERVER = pytest.StashKey[postgres.Server | str]()
+"""The PostgreSQL of this run, or the reason why there is none."""
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    parser.addoption("--databases", default=",".join(DATABASES), help="which databases to test on, with commas")
+    parser.addoption("--long", action="store_true", help="give the proofs their nightly sizes")
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    unknown = set(chosen_databases(config)) - set(DATABASES)
+    if unknown:
+        raise pytest.UsageError(f"--databases: {', '.join(sorted(unknown))} is none of {', '.join(DATABASES)}")
+
+
+def pytest_unconfigure(config: pytest.Config) -> None:
+    server = config.stash.get(SERVER, None)
+    if isinstance(server, postgres.Server):
+        server.stop()
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_configure_node(node: Any) -> None:
+    """Tell each parallel worker where the one PostgreSQL is; the run that starts the workers owns it."""
+    if "postgresql" in chosen_databases(node.config):
+        server = the_server(node.config)
+        node.workerinput["postgresql"] = server if isinstance(server, str) else {"url": server.url}
+
+
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """Leave the slow proofs out unless -m asks for something else."""
+    if config.option.markexpr:
+        return
+    proofs = [item for item in items if item.get_closest_marker("proof")]
+    if proofs:
+        items[:] = [item for item in items if not item.get_closest_marker("proof")]
+        config.hook.pytest_deselected(items=proofs)
+
+
+def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
+    if "backend" in metafunc.fixturenames:
+        metafunc.parametrize("backend", chosen_databases(metafunc.config), indirect=True)
+
+
+def chosen_databases(config: pytest.Config) -> list[str]:
+    return [name.strip() for name in config.getoption("--databases").split(",") if name.strip()]
+
+
+def the_server(config: pytest.Config) -> postgres.Server | str:
+    """Return the PostgreSQL of this run, started when first asked for, or why there is none."""
+    if SERVER not in config.stash:
+        try:
+            config.stash[SERVER] = postgres.start()
+        except postgres.CannotStart as error:
+            config.stash[SERVER] = f"no PostgreSQL: {error}"
+    return config.stash[SERVER]
+
+
+@pytest.fixture(scope="session")
+def postgresql(request: pytest.FixtureRequest) -> postgres.Server:
+    """The PostgreSQL server of this run; tests that need it are skipped, with the reason, where there is none."""
+    told = getattr(request.config, "workerinput", {}).get("postgresql")
+    if isinstance(told, dict):
+        return postgres.Server(told["url"])
+    server = told or the_server(request.config)
+    if isinstance(server, str):
+        pytest.skip(server)
+    return server
+
+
+class Store:
+    """Makes databases of one engine. What is slow to fill is filled once and copied for each test."""
+
+    def __init__(self) -> None:
+        self.filled: set[str] = set()
+        self.ours = uuid.uuid4().hex[:8]
+
+    def fresh(self) -> str:
+        """Return the address of a new, empty database."""
+        return self.new(f"np_{self.ours}_{uuid.uuid4().hex[:12]}", None)
+
+    def template(self, name: str, fill: Callable[[Database], object], *, base: str | None = None) -> str:
+        """Return the name of a database that `fill` has filled, once a run, starting from `base` or from nothing."""
+        full = f"np_{self.ours}_{name}"
+        if full not in self.filled:
+            db = Database(self.new(full, base))
+            fill(db)
+            db.close()  # PostgreSQL copies no database that is open, SQLite only one whose log is written back
+            self.filled.add(full)
+        return full
+
+    def copy(self, template: str) -> str:
+        """Return the address of a new database like the template."""
+        return self.new(f"np_{self.ours}_{uuid.uuid4().hex[:12]}", template)
+
+    def new(self, name: str, template: str | None) -> str:
+        raise NotImplementedError
+
+    def drop(self, url: str) -> None:
+        raise NotImplementedError
+
+    def end(self) -> None:
+        """Remove the templates."""
+
+
+class SqliteStore(Store):
+    def __init__(self, folder: Path) -> None:
+        super().__init__()
+        self.folder = folder
+
+    def new(self, name: str, template: str | None) -> str:
+        if template is not None:
+            shutil.copyfile(self.folder / f"{template}.db", self.folder / f"{name}.db")
+        return f"sqlite:///{self.folder / name}.db"
+
+    def drop(self, url: str) -> None:
+        for path in self.folder.glob(Path(url.removeprefix("sqlite:///")).name + "*"):
+            path.unlink()
+
+
+class PostgresStore(Store):
+    def __init__(self, server: postgres.Server) -> None:
+        super().__init__()
+        self.server = server
+
+    def new(self, name: str, template: str | None) -> str:
+        self.server.run(f'CREATE DATABASE "{name}" TEMPLATE "{template or "template0"}"')
+        return self.server.database(name)
+
+    def drop(self, url: str) -> None:
+        name = postgres.make_url(url).database
+        self.server.run(f'DROP DATABASE "{name}" WITH (FORCE)')
+
+    def end(self) -> None:
+        for template in self.filled:
+            self.drop(self.server.database(template))
+
+
+@pytest.fixture(scope="session")
+def sqlite_store(tmp_path_factory: pytest.TempPathFactory) -> SqliteStore:
+    return SqliteStore(tmp_path_factory.mktemp("sqlite"))
+
+
+@pytest.fixture(scope="session")
+def postgres_store(postgresql: postgres.Server) -> Iterator[PostgresStore]:
+    store = PostgresStore(postgresql)
+    yield store
+    store.end()
+
+
+@pytest.fixture
+def backend(request: pytest.FixtureRequest) -> str:
+    """Which engine this test runs on: sqlite or postgresql."""
+    return request.param
+
+
+@pytest.fixture
+def store(backend: str, request: pytest.FixtureRequest) -> Store:
+    return request.getfixturevalue("sqlite_store" if backend == "sqlite" else "postgres_store")
+
+
+def opened(store: Store, url: str) -> Iterator[Database]:
+    db = Database(url)
+    yield db
+    db.close()
+    store.drop(url)
+
+
+@pytest.fixture
+def blank_db(store: Store) -> Iterator[Database]:
+    """A database with nothing in it, not even tables."""
+    yield from opened(store, store.fresh())
+
+
+@pytest.fixture
+def db(store: Store) -> Iterator[Database]:
+    """A migrated database without a row."""
+    yield from opened(store, store.copy(store.template("empty", migrate.upgrade)))
+
+
+@pytest.fixture
+def department(store: Store) -> Iterator[Database]:
+    """A database with the real department loaded (scheduler/department), as of NOW."""
+    empty = store.template("empty", migrate.upgrade)
+    yield from opened(store, store.copy(store.template("department", load_department, base=empty)))
+
+
+def load_department(db: Database) -> None:
+    db.transact(lambda session, now: department_file.load(session, DEPARTMENT, now=now), now=NOW)
+
+
+@pytest.fixture
+def now() -> datetime:
+    """The tests' present: see NOW."""
+    return NOW
+
+
+@pytest.fixture
+def long(pytestconfig: pytest.Config) -> bool:
+    """True when proofs are wanted at their nightly sizes."""
+    return bool(pytestconfig.getoption("--long"))
