@@ -18,7 +18,7 @@ ROOT = Path(__file__).resolve().parent.parent
 DEPARTMENT = ROOT / "scheduler" / "department"
 DATABASES = ("sqlite", "postgresql")
 NOW = datetime(2026, 12, 1, 0, 0, tzinfo=UTC)
-"""Tuesday 2026-12-01, 08:00 in Shanghai: the department has just opened. Pass it on; the machine's clock is not asked."""
+"""Tuesday 2026-12-01, 08:00 in Shanghai: the department has just opened. Pass it on; no test asks the machine's clock."""
 
 BROWSERS = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
 
