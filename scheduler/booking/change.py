@@ -31,7 +31,7 @@ def confirm(session: Session, public_id: str, *, version: int | None, actor: Act
             slot.status = step.status
     rows.touch(session, appointment, now=now, sequenced=appointment.steps)
     session.flush()
-    rows.bump(session, locked.ids.values())
+    rows.settle(session, locked)
     tell(session, appointment, "booked", actor=actor, now=now, before=before)
     return appointment
 
@@ -86,7 +86,7 @@ def cancel(
     appointment.cancel_reason = said
     rows.touch(session, appointment, now=now, sequenced=left)
     session.flush()
-    rows.bump(session, locked.ids.values())
+    rows.settle(session, locked)
     tell(session, appointment, "cancelled", actor=actor, now=now, reason=said, before=before)
     return appointment
 
@@ -123,12 +123,15 @@ def reschedule(
     )
     # A step that stays was judged when it was booked; by now it may have begun or been cut at its real end.
     fixed = {step.code for step in appointment.steps} - moving.keys()
-    violations = [each for each in violations if each.facts.get("step") not in fixed]
+    # A lag is told at its later step; it counts when either end moves.
+    violations = [
+        each for each in violations if each.facts.get("step") not in fixed or each.facts.get("after") in moving
+    ]
     rows.judge(violations, override=override, role=actor.role)
     with rows.guarded(session, placement, locked):
         _move(session, appointment, moving, locked, now)
         rows.touch(session, appointment, now=now, sequenced=[s for s in appointment.steps if s.code in moving])
-    rows.bump(session, locked.ids.values())
+    rows.settle(session, locked)
     appointment = rows.whole(session, public_id)
     tell(session, appointment, "rescheduled", actor=actor, now=now, before=before)
     return appointment
