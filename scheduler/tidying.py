@@ -23,7 +23,7 @@ def release_lapsed_holds(session: Session, now: datetime) -> int:
     codes = {code for public_id in lapsed for code in rows.codes_of(rows.whole(session, public_id))}
     locked = rows.lock(session, codes)
     released = rows.release_expired(session, locked, now=now)
-    rows.bump(session, locked.ids.values())
+    rows.settle(session, locked)
     return released
 
 

@@ -311,7 +311,7 @@ def _tell(
     at: datetime,
 ) -> None:
     session.flush()
-    rows.bump(session, locked.ids.values())
+    rows.settle(session, locked)
     outbox.append(
         session,
         topic=f"encounter.{verb}",

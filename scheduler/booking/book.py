@@ -61,7 +61,7 @@ def book(session: Session, request: BookRequest, *, actor: Actor, now: datetime)
     with rows.guarded(session, request.placement, locked):
         session.add(appointment)
         _add_steps(session, appointment, catalogue.parsed(version), request, locked, settings, now)
-    rows.bump(session, locked.ids.values())
+    rows.settle(session, locked)
     tell(session, appointment, "held" if request.hold else "booked", actor=actor, now=now)
     return appointment
 

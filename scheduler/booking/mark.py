@@ -47,7 +47,7 @@ def mark(
     _advance(chosen, status, at)
     rows.touch(session, appointment, now=now, sequenced=sequenced)
     session.flush()
-    rows.bump(session, locked.ids.values())
+    rows.settle(session, locked)
     tell(session, appointment, f"marked-{kind}", actor=actor, now=now, before=before)
     return appointment
 

@@ -11,7 +11,7 @@ from sqlalchemy.exc import DBAPIError
 from sqlalchemy.orm import Session, selectinload
 
 from models import ACTIVE_STATUSES, Appointment, Resource, Slot, Step, from_seconds
-from scheduler import availability, lifecycle
+from scheduler import availability, closures, lifecycle
 from scheduler.actor import SYSTEM
 from scheduler.booking.telling import summary, tell
 from scheduler.engine.grid import at_minute, local_date
@@ -238,6 +238,8 @@ def touch(session: Session, appointment: Appointment, *, now: datetime, sequence
             step.sequence += 1
 
 
-def bump(session: Session, ids: Iterable[int]) -> None:
-    """Raise the revision of resources whose plan changed, so that every cache looks again."""
-    session.execute(update(Resource).where(Resource.id.in_(sorted(ids))).values(revision=Resource.revision + 1))
+def settle(session: Session, locked: Locked) -> None:
+    """After the slots have changed: let closures grow into what was left, and make every cache look again."""
+    ids = sorted(locked.ids.values())
+    closures.regrow(session, ids)
+    session.execute(update(Resource).where(Resource.id.in_(ids)).values(revision=Resource.revision + 1))
