@@ -70,6 +70,29 @@ def changed(session: Session) -> int:
 
 
 @dataclass(frozen=True, slots=True)
+class Event:
+    """One thing that was done to an entity, as the trail tells it."""
+
+    seq: int
+    at: datetime
+    actor: str
+    role: str
+    action: str
+    reason: str | None
+    detail: Mapping[str, Any]
+
+
+def history(session: Session, entity: str, entity_id: str) -> list[Event]:
+    """Return what was done to an entity, the oldest first; who merely looked is left out."""
+    query = (
+        select(Audit.seq, Audit.at, Audit.actor, Audit.role, Audit.action, Audit.reason, Audit.detail)
+        .where(Audit.entity == entity, Audit.entity_id == entity_id, Audit.outcome == "ok")
+        .order_by(Audit.seq)
+    )
+    return [Event(*row) for row in session.execute(query) if not row.action.endswith("viewed")]
+
+
+@dataclass(frozen=True, slots=True)
 class Tampering:
     """The first link that does not fit, and how: gap, hash or tail."""
 

@@ -94,6 +94,8 @@ class Case:
     cancel_reason: str | None
     note: str | None
     source: str
+    happened_in: str | None = None
+    """The room its milestones name: the only place of a fact without slots."""
 
     @property
     def room(self) -> Held | None:
@@ -271,7 +273,11 @@ def _read(session: Session, query: Select[Any]) -> list[Case]:
     return [_case(row, held[row.id], marks[row.id], protocols[row.protocol_version_id]) for row in found]
 
 
-def _case(row: Any, held: list[Held], marks: list[tuple[str, datetime]], protocol: "_Protocol") -> Case:
+_Mark = tuple[str, datetime, str | None]
+"""Kind, instant, and the code of the room it happened in."""
+
+
+def _case(row: Any, held: list[Held], marks: list[_Mark], protocol: "_Protocol") -> Case:
     step_zh, step_en, minutes = protocol.steps[row.step_code]
     return Case(
         step=row.step,
@@ -296,7 +302,7 @@ def _case(row: Any, held: list[Held], marks: list[tuple[str, datetime]], protoco
         updated_at=row.updated_at,
         patient=PatientLine(row.patient, row.record_number, row.name, row.sex, row.birth_date, tuple(row.flags)),
         held=tuple(held),
-        milestones=tuple(marks),
+        milestones=tuple((kind, at) for kind, at, _ in marks),
         ordinal=row.ordinal,
         steps=len(protocol.steps),
         fact_only=row.fact_only,
@@ -304,6 +310,7 @@ def _case(row: Any, held: list[Held], marks: list[tuple[str, datetime]], protoco
         cancel_reason=row.cancel_reason,
         note=row.note,
         source=row.source,
+        happened_in=next((room for _, _, room in marks if room), None),
     )
 
 
@@ -341,13 +348,17 @@ def _held(session: Session, ids: list[int]) -> dict[int, list[Held]]:
     return found
 
 
-def _marks(session: Session, ids: list[int]) -> dict[int, list[tuple[str, datetime]]]:
-    found: dict[int, list[tuple[str, datetime]]] = defaultdict(list)
-    mark = Milestone.__table__.c
+def _marks(session: Session, ids: list[int]) -> dict[int, list[_Mark]]:
+    found: dict[int, list[_Mark]] = defaultdict(list)
+    mark, room = Milestone.__table__.c, Resource.__table__.c
     for first in range(0, len(ids), CHUNK):
-        query = select(mark.step_id, mark.kind, mark.at).where(mark.step_id.in_(ids[first : first + CHUNK]))
+        query = (
+            select(mark.step_id, mark.kind, mark.at, room.code)
+            .outerjoin(Resource, room.id == mark.resource_id)
+            .where(mark.step_id.in_(ids[first : first + CHUNK]))
+        )
         for row in session.execute(query.order_by(mark.at, mark.id)):
-            found[row.step_id].append((row.kind, row.at))
+            found[row.step_id].append((row.kind, row.at, row.code))
     return found
 
 
@@ -407,7 +418,8 @@ def board(session: Session, day: date, *, kinds: Iterable[str] = ("room",), code
 
 
 def _places(case: Case) -> set[str]:
-    return {each.code for each in case.held if each.status != "cancelled"}
+    held = {each.code for each in case.held if each.status != "cancelled"}
+    return held | ({case.happened_in} if case.fact_only and case.happened_in else set())
 
 
 def _blocked(session: Session, ids: list[int], starts: datetime, ends: datetime) -> dict[int, list[Blocked]]:

@@ -3,11 +3,12 @@
 from collections.abc import Mapping
 from dataclasses import replace
 from datetime import datetime
+from typing import Any
 
 from sqlalchemy.orm import Session
 
 from models import Appointment, Step, to_seconds
-from scheduler import availability, catalogue, lifecycle
+from scheduler import audit, availability, catalogue, lifecycle
 from scheduler.booking import rows
 from scheduler.booking.change import plan_of
 from scheduler.booking.propose import check
@@ -47,6 +48,68 @@ def moved(
         broken = _violations(session, appointment, chosen, now)
     rows.judge(broken if found else _unmended(problem, broken), override=None, role="")
     return _with(appointment, chosen)
+
+
+def moved_back(session: Session, appointment: Appointment, now: datetime) -> Placement:
+    """Return the places and people the appointment had before its last change, when that was a move.
+
+    Ready for `reschedule`. Raises Conflict("nothing-to-undo") when something else was done since, Conflict
+    ("not-movable"), and SlotTaken or RuleBroken when those places are no longer free.
+    """
+    steps = _before_last_move(session, appointment)
+    moving = [
+        step
+        for step in appointment.steps
+        if _instant(steps[step.code]["starts"]) != step.starts or sorted(steps[step.code]["resources"]) != _codes(step)
+    ]
+    if not moving:
+        raise Conflict("nothing-to-undo", appointment=appointment.public_id)
+    plans = {plan_of(step).step: plan_of(step) for step in appointment.steps}
+    for step in moving:
+        if step.status not in lifecycle.MOVABLE:
+            raise Conflict("not-movable", step=step.code, status=step.status)
+        starts = to_seconds(_instant(steps[step.code]["starts"]))
+        problem = _problem(session, appointment, step, starts, None, now)
+        plans[step.code] = engine_find.plan(
+            problem, problem.protocol.steps[0], starts, _by_role(steps[step.code]["resources"])
+        )
+    placement = Placement(tuple(plans[step.code] for step in appointment.steps))
+    moved_codes = {step.code for step in moving}
+    broken = [each for each in _all_violations(session, appointment, placement, now) if _touches(each, moved_codes)]
+    rows.judge(broken, override=None, role="")
+    return placement
+
+
+def _before_last_move(session: Session, appointment: Appointment) -> dict[str, Any]:
+    """Return step code → {starts, resources} of before, from the audit trail's last link."""
+    events = audit.history(session, "appointment", appointment.public_id)
+    last = events[-1] if events else None
+    if last is None or last.action != "appointment.rescheduled" or not last.detail.get("before"):
+        raise Conflict("nothing-to-undo", appointment=appointment.public_id)
+    return {step["step"]: step for step in last.detail["before"]["steps"]}
+
+
+def _instant(text: str) -> datetime:
+    return datetime.fromisoformat(text)
+
+
+def _codes(step: Step) -> list[str]:
+    return sorted(f"{slot.role}={slot.resource.code}" for slot in step.slots if slot.role != "patient")
+
+
+def _by_role(resources: list[str]) -> dict[str, list[str]]:
+    filled: dict[str, list[str]] = {}
+    for each in resources:
+        role, _, code = each.partition("=")
+        filled.setdefault(role, []).append(code)
+    return filled
+
+
+def rooms_for(session: Session, appointment: Appointment, step: str) -> tuple[str, ...]:
+    """Return the codes of the rooms a step could use, whether free or not, in the department's order."""
+    known = availability.facts(session, availability.settings(session).revision).resources
+    needs = catalogue.parsed(appointment.protocol_version).step(step).needs
+    return tuple(each.code for need in needs if need.role == "room" for each in _candidates(need, known))
 
 
 def _problem(
@@ -114,16 +177,25 @@ def _with(appointment: Appointment, plan: StepPlan) -> Placement:
 
 def _violations(session: Session, appointment: Appointment, plan: StepPlan, now: datetime) -> list[Violation]:
     """Return what the pathway breaks with the step there; what lies between two other steps was judged before."""
-    found = check(
+    found = _all_violations(session, appointment, _with(appointment, plan), now)
+    return [each for each in found if _touches(each, {plan.step})]
+
+
+def _touches(violation: Violation, steps: set[str]) -> bool:
+    """Tell whether a violation is about one of the steps: at it, or in the lag that leaves it."""
+    return bool({violation.facts.get("step"), violation.facts.get("after")} & steps)
+
+
+def _all_violations(session: Session, appointment: Appointment, placement: Placement, now: datetime) -> list[Violation]:
+    return check(
         session,
         appointment.protocol_version.code,
-        _with(appointment, plan),
+        placement,
         patient=appointment.patient.public_id,
         now=now,
         protocol_version=appointment.protocol_version.version,
         ignore=appointment.public_id,
     )
-    return [each for each in found if plan.step in (each.facts.get("step"), each.facts.get("after"))]
 
 
 def _unmended(problem: Problem, broken: list[Violation]) -> list[Violation]:

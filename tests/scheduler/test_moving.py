@@ -10,7 +10,7 @@ from models.database import Database
 from scheduler import booking, patients
 from scheduler.actor import SYSTEM
 from scheduler.booking import rows
-from scheduler.booking.moving import moved
+from scheduler.booking.moving import moved, moved_back, rooms_for
 from scheduler.engine.world import Placement, StepPlan
 from scheduler.errors import Conflict, Invalid, RuleBroken, SlotTaken
 from tests.conftest import NOW
@@ -43,6 +43,12 @@ def move(
 ) -> Placement:
     chosen = appointment.steps[step]
     return moved(session, appointment, chosen.code, chosen.starts + timedelta(minutes=by), room, NOW)
+
+
+def reschedule(session: Session, appointment: Appointment, placement: Placement) -> None:
+    booking.reschedule(
+        session, appointment.public_id, version=appointment.version, placement=placement, actor=SYSTEM, now=NOW
+    )
 
 
 def test_a_move_keeps_the_team_and_shifts_every_slot_but_the_bed(department: Database) -> None:
@@ -165,5 +171,47 @@ def test_a_step_moved_past_the_one_that_follows_it_is_refused(department: Databa
             booking.reschedule(
                 session, case.public_id, version=case.version, placement=Placement((late,)), actor=SYSTEM, now=now
             )
+
+    department.transact(work, now=NOW)
+
+
+def test_a_move_is_undone_to_the_very_people_it_had(department: Database) -> None:
+    def work(session: Session, now: datetime) -> None:
+        first = booked(session, "AB-LIV-1", number="1", room="OR-1")
+        case = booked(session, "AB-LIV-1", number="2", room="OR-2", earliest=DAY + timedelta(hours=4))
+        before = booking.change.plan_of(case.steps[0])
+        there = int((first.steps[0].starts - case.steps[0].starts).total_seconds()) // 60
+        reschedule(session, case, move(session, case, by=there))
+        case = rows.whole(session, case.public_id)
+        reschedule(session, case, moved_back(session, case, now))
+        assert booking.change.plan_of(rows.whole(session, case.public_id).steps[0]) == before
+
+    department.transact(work, now=NOW)
+
+
+def test_a_move_whose_old_place_was_taken_since_is_not_undone(department: Database) -> None:
+    def work(session: Session, now: datetime) -> None:
+        case = booked(session, "AB-LIV-1", number="1", room="OR-1")
+        reschedule(session, case, move(session, case, by=4 * 60))
+        booked(session, "AB-LIV-1", number="2", room="OR-1")
+        with pytest.raises(SlotTaken):
+            moved_back(session, rows.whole(session, case.public_id), now)
+
+    department.transact(work, now=NOW)
+
+
+def test_what_was_not_just_moved_has_nothing_to_undo(department: Database) -> None:
+    def work(session: Session, now: datetime) -> None:
+        case = booked(session, "BX-LIV", number="1")
+        with pytest.raises(Conflict, match="nothing-to-undo"):
+            moved_back(session, case, now)
+
+    department.transact(work, now=NOW)
+
+
+def test_only_rooms_of_the_right_sort_are_offered(department: Database) -> None:
+    def work(session: Session, now: datetime) -> None:
+        case = booked(session, "AB-LIV-1", number="1")
+        assert rooms_for(session, case, "AB-LIV-1") == ("OR-1", "OR-2")
 
     department.transact(work, now=NOW)
