@@ -1,8 +1,8 @@
 """Set up a checkout with nothing but Python: `python3 bootstrap.py run|test|clients|browser`. Standard library only.
 
-Makes the virtual environment, installs the lock file with its hashes, compiles the translations, fetches the
-front-end files. Each step is skipped while what it was made from has not changed, so a second run takes no time.
-A step that fails is one clear line and a non-zero exit; missing front-end files are only a warning.
+Makes the virtual environment, installs the lock file with its hashes, fetches the front-end files. Each step is
+skipped while what it was made from has not changed, so a second run takes no time. A step that fails is one clear
+line and a non-zero exit; missing front-end files are only a warning.
 """
 
 # ruff: noqa: S603, S607 - every command run here is spelt out here
@@ -146,17 +146,6 @@ def installed(venv: Path) -> int:
     return sum(1 for _ in venv.glob("lib/python*/site-packages/*.dist-info"))
 
 
-def compile_translations(progress: Progress) -> None:
-    """Compile each catalogue that is newer than its compiled form."""
-    for source in sorted(ROOT.glob("web/translations/*/LC_MESSAGES/*.po")):
-        compiled = source.with_suffix(".mo")
-        if compiled.exists() and compiled.stat().st_mtime >= source.stat().st_mtime:
-            continue
-        progress.step("Compiling the translations")
-        files = ["-i", str(source), "-o", str(compiled), "-l", source.parent.parent.name]
-        run([interpreter(VENV), "-m", "babel.messages.frontend", "compile", *files], "A translation does not compile")
-
-
 def fetch_assets(progress: Progress) -> None:
     """Fetch the front-end files; without them the pages are plainer but work, so a failure is only told."""
     current = subprocess.run([interpreter(VENV), "-m", "web.assets", "--check"], cwd=ROOT, check=False)
@@ -255,7 +244,6 @@ def set_up(goal: str, progress: Progress) -> None:
         install(VENV, ROOT / ("requirements-dev.lock" if goal == "test" else "requirements.lock"), progress)
     else:
         make_venv(VENV, progress)
-    compile_translations(progress)
     return fetch_assets(progress)
 
 

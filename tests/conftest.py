@@ -1,24 +1,32 @@
 """What every test may ask for: a migrated database on both engines, the department, the application, a browser."""
 
 import shutil
+import socket
+import threading
 import uuid
 from collections.abc import Callable, Iterator
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
 import pytest
+from flask import Flask
+from flask.testing import FlaskClient
+from playwright.sync_api import Browser, Page, sync_playwright
+from werkzeug.serving import WSGIRequestHandler, make_server
 
 from models import migrate
 from models.database import Database
 from scheduler import department_file
 from tests import postgres
+from web.settings import Settings
+from web.settings import load as load_settings
 
 ROOT = Path(__file__).resolve().parent.parent
 DEPARTMENT = ROOT / "scheduler" / "department"
 DATABASES = ("sqlite", "postgresql")
 NOW = datetime(2026, 12, 1, 0, 0, tzinfo=UTC)
-"""Tuesday 2026-12-01, 08:00 in Shanghai: the department has just opened. Pass it on; no test asks the machine's clock."""
+"""Tuesday 2026-12-01, 08:00 in Shanghai: the department has just opened. No test asks the machine's clock."""
 
 BROWSERS = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
 
@@ -52,7 +60,10 @@ def pytest_configure_node(node: Any) -> None:
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    """Leave the slow proofs out unless -m asks for something else."""
+    """Mark what needs a browser; leave the slow proofs out unless -m asks for something else."""
+    for item in items:
+        if "browser" in getattr(item, "fixturenames", ()):
+            item.add_marker("browser")
     if config.option.markexpr:
         return
     proofs = [item for item in items if item.get_closest_marker("proof")]
@@ -213,10 +224,111 @@ def load_department(db: Database) -> None:
     db.transact(lambda session, now: department_file.load(session, DEPARTMENT, now=now), now=NOW)
 
 
+class Clock:
+    """A clock that stands still until it is set."""
+
+    def __init__(self, now: datetime) -> None:
+        self.now = now
+
+    def __call__(self) -> datetime:
+        return self.now
+
+    def forward(self, **spans: float) -> datetime:
+        """Put it forward by `timedelta(**spans)` and return the new time."""
+        self.now += timedelta(**spans)
+        return self.now
+
+
 @pytest.fixture
 def now() -> datetime:
     """The tests' present: see NOW."""
     return NOW
+
+
+@pytest.fixture
+def clock(now: datetime) -> Clock:
+    """The clock of `app`; it stands at `now`."""
+    return Clock(now)
+
+
+@pytest.fixture
+def settings(department: Database, tmp_path: Path) -> Settings:
+    """Settings of an application on `department`: its own free port, cheap password hashes, nothing from .env."""
+    return load_settings(
+        _env_file=None,
+        database_url=department.url.render_as_string(hide_password=False),
+        port=free_port(),
+        secret_key="a key that only tests know, 32+ characters",
+        argon2_memory_kib=8,
+        argon2_time=1,
+    )
+
+
+def free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
+
+
+@pytest.fixture
+def app(settings: Settings, department: Database, clock: Clock) -> Flask:
+    """The application on the real department; its clock stands at `now`."""
+    from web.app import create_app
+
+    application = create_app(settings, department, clock=clock)
+    application.testing = True
+    return application
+
+
+@pytest.fixture
+def client(app: Flask) -> FlaskClient:
+    return app.test_client()
+
+
+@pytest.fixture
+def address(app: Flask, settings: Settings) -> Iterator[str]:
+    """The address of `app`, really served over HTTP by threads of this process."""
+    server = make_server("127.0.0.1", settings.port, app, threaded=True, request_handler=Quiet)
+    thread = threading.Thread(target=server.serve_forever, name="live server", daemon=True)
+    thread.start()
+    yield settings.address
+    server.shutdown()
+    thread.join()
+    server.server_close()
+
+
+class Quiet(WSGIRequestHandler):
+    """Answers without a line for each request."""
+
+    def log_request(self, code: int | str = "-", size: int | str = "-") -> None:
+        pass
+
+
+@pytest.fixture(scope="session")
+def browser() -> Iterator[Browser]:
+    """A real Chromium, started once a run; without one the test is skipped."""
+    program = next((path for path in map(shutil.which, BROWSERS) if path), None)
+    if program is None:
+        pytest.skip("no Chromium (make browser installs it)")
+    with sync_playwright() as playwright:
+        started = playwright.chromium.launch(executable_path=program, args=["--no-sandbox", "--disable-dev-shm-usage"])
+        yield started
+        started.close()
+
+
+@pytest.fixture
+def page(browser: Browser, address: str) -> Iterator[Page]:
+    """A fresh browser page on `address`, Chinese, 1440 x 900; a script error or a breach of the CSP fails the test."""
+    context = browser.new_context(
+        base_url=address, locale="zh-CN", timezone_id="Asia/Shanghai", viewport={"width": 1440, "height": 900}
+    )
+    page = context.new_page()
+    faults: list[str] = []
+    page.on("pageerror", lambda error: faults.append(str(error)))
+    page.on("console", lambda said: faults.append(said.text) if "Content Security Policy" in said.text else None)
+    yield page
+    context.close()
+    assert faults == []
 
 
 @pytest.fixture
