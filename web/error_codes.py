@@ -1,0 +1,273 @@
+"""Every refusal's code: its HTTP status and what it says. The one table that docs/errors.md lists.
+
+Titles and details are message ids; details name facts as %(fact)s. A fact a refusal does not carry reads as `–`.
+Codes that only ever stand inside another answer (a broken rule, a reason why a day is refused) have status None.
+"""
+
+from dataclasses import dataclass
+
+
+def N_(message: str) -> str:
+    """Mark a message id for the catalogue; it is translated when it is said."""
+    return message
+
+
+@dataclass(frozen=True, slots=True)
+class Words:
+    status: int | None
+    title: str
+    detail: str
+
+
+CODES: dict[str, Words] = {
+    # What was asked cannot be meant.
+    "invalid": Words(422, N_("Not valid"), N_("What was asked cannot be meant. Please check the entries.")),
+    "validation": Words(422, N_("Some entries are not valid"), N_("Nothing was changed. See each entry's message.")),
+    "malformed": Words(400, N_("The request cannot be read"), N_("The body is not well-formed JSON.")),
+    "naive-time": Words(
+        422, N_("A time without a zone"), N_("%(field)s needs an offset, like 2026-12-01T09:30:00+08:00.")
+    ),
+    "proposal-token-invalid": Words(
+        422,
+        N_("This proposal cannot be read"),
+        N_("The proposal is damaged or of an older version. Please search again."),
+    ),
+    "idempotency-key-missing": Words(
+        400,
+        N_("Idempotency-Key is missing"),
+        N_("A request that books needs an Idempotency-Key header, so that a repeat cannot book twice."),
+    ),
+    "idempotency-key-reused": Words(
+        422, N_("This Idempotency-Key was used for something else"), N_("Use a new key for a new request.")
+    ),
+    "unknown-protocol": Words(422, N_("No such procedure"), N_("There is no procedure with the code %(protocol)s.")),
+    "protocol-not-in-force": Words(
+        422, N_("This procedure is not offered then"), N_("%(protocol)s is not in force on %(date)s.")
+    ),
+    "unknown-role": Words(422, N_("No such role"), N_("The role %(role)s does not exist here.")),
+    "unknown-resource": Words(422, N_("No such resource"), N_("There is no room, person, device or bed %(resource)s.")),
+    "unknown-step": Words(422, N_("No such step"), N_("This procedure has no step %(step)s.")),
+    "duplicate-step": Words(422, N_("A step is planned twice"), N_("The step %(step)s is planned more than once.")),
+    "missing-step": Words(422, N_("A step is not planned"), N_("The step %(step)s has no place yet.")),
+    "no-steps": Words(422, N_("Nothing to book"), N_("The placement has no steps.")),
+    "earliest-after-latest": Words(
+        422,
+        N_("The period ends before it begins"),
+        N_("The earliest day (%(earliest)s) lies after the latest (%(latest)s)."),
+    ),
+    "search-too-long": Words(422, N_("The period is too long"), N_("At most %(days)s days can be looked at at once.")),
+    "reason-missing": Words(
+        422, N_("A reason is needed"), N_("Please say why; the reason is kept with the appointment.")
+    ),
+    "text-too-long": Words(422, N_("The text is too long"), N_("%(field)s is longer than %(limit)s characters.")),
+    "empty-text": Words(422, N_("Something is missing"), N_("%(field)s must not be empty.")),
+    "control-characters": Words(
+        422, N_("Characters that cannot be stored"), N_("%(field)s contains line breaks or control characters.")
+    ),
+    "unknown-milestone": Words(422, N_("No such milestone"), N_("%(kind)s is not one of the milestones.")),
+    "milestone-in-future": Words(
+        422, N_("This lies in the future"), N_("What has happened cannot lie in the future: %(at)s.")
+    ),
+    "milestone-order": Words(
+        422, N_("The milestones are out of order"), N_("%(kind)s at %(at)s does not fit %(other)s at %(other_at)s.")
+    ),
+    "time-in-future": Words(
+        422, N_("This lies in the future"), N_("What has happened cannot lie in the future: %(at)s.")
+    ),
+    "ends-before-start": Words(
+        422, N_("The end lies before the start"), N_("It starts %(starts)s and would end %(ends)s.")
+    ),
+    "same-bed": Words(
+        422, N_("The patient already lies in this bed"), N_("A transfer needs another bed than %(bed)s.")
+    ),
+    "unknown-bed": Words(422, N_("No such bed"), N_("There is no bed %(bed)s.")),
+    "before-last-move": Words(
+        422, N_("Earlier than the last move"), N_("The present bed is lain in since %(starts)s; %(at)s is before that.")
+    ),
+    "discharge-before-admission": Words(
+        422, N_("Discharged before admitted"), N_("The stay began %(starts)s; %(at)s is before that.")
+    ),
+    "unknown-sex": Words(422, N_("Sex is not one of the known values"), N_("Use one of: %(known)s.")),
+    "unknown-flag": Words(422, N_("A mark that is not known"), N_("%(flag)s is not one of: %(known)s.")),
+    "birth-date-in-future": Words(
+        422, N_("Born in the future"), N_("The date of birth %(birth_date)s lies in the future.")
+    ),
+    "birth-date-too-old": Words(
+        422,
+        N_("The date of birth is too long ago"),
+        N_("%(birth_date)s would make the patient older than %(years)s years."),
+    ),
+    "bad-phone": Words(422, N_("Not a telephone number"), N_("A telephone number has digits, spaces, + and -.")),
+    "login-bad": Words(422, N_("Not a sign-in name"), N_("Use 1 to 64 letters, digits or . @ + - _ without spaces.")),
+    "name-empty": Words(422, N_("A name is needed"), N_("Please give a name.")),
+    "password-short": Words(422, N_("The password is too short"), N_("Use at least %(shortest)s characters.")),
+    "password-long": Words(422, N_("The password is too long"), N_("Use at most %(longest)s characters.")),
+    "password-common": Words(
+        422, N_("The password is too easy to guess"), N_("It is on the list of the most used passwords.")
+    ),
+    "password-like-login": Words(422, N_("The password is too easy to guess"), N_("It is nearly the sign-in name.")),
+    "password-wrong": Words(422, N_("The present password is wrong"), N_("The password was not changed.")),
+    "passwords-differ": Words(422, N_("The two new passwords differ"), N_("The password was not changed.")),
+    "holiday-list-shape": Words(
+        422, N_("Not a list of holidays"), N_("The entry %(key)s is missing or of the wrong kind.")
+    ),
+    "holiday-list-span": Words(
+        422, N_("A holiday outside its year"), N_("%(first)s to %(last)s does not belong to the year.")
+    ),
+    "holiday-list-date": Words(422, N_("Not a date"), N_("%(key)s is not a date: %(value)s.")),
+    "holiday-list-twice": Words(422, N_("A day stands twice"), N_("%(date)s is in the list twice.")),
+    # Who may.
+    "csrf": Words(
+        400,
+        N_("This request did not come from this page"),
+        N_("Nothing was changed. Please send it again; if it is refused again, reload the page."),
+    ),
+    "sign-in-needed": Words(401, N_("Please sign in"), N_("This needs an account.")),
+    "session-ended": Words(
+        401, N_("You have been signed out"), N_("Nothing you typed is lost: sign in here and send it again.")
+    ),
+    "sign-in-failed": Words(401, N_("Sign-in failed"), N_("The sign-in name or the password is wrong.")),
+    "sign-in-throttled": Words(
+        429, N_("Too many attempts"), N_("Please wait %(seconds)s seconds before the next attempt.")
+    ),
+    "token-invalid": Words(401, N_("The token is not valid"), N_("It is unknown, revoked or past its last day.")),
+    "not-allowed": Words(403, N_("Not allowed"), N_("Your role may not do this.")),
+    "no-right-to-override": Words(403, N_("Not allowed"), N_("Your role may not set the rule %(rule)s aside.")),
+    "rule-is-hard": Words(422, N_("This rule never yields"), N_("%(rule)s cannot be set aside by anybody.")),
+    # What is not there.
+    "not-found": Words(404, N_("Not found"), N_("There is nothing at this address, or not for you.")),
+    "unknown-patient": Words(404, N_("No such patient"), N_("There is no patient at this address.")),
+    "unknown-appointment": Words(404, N_("No such appointment"), N_("There is no appointment at this address.")),
+    "unknown-encounter": Words(404, N_("No such stay"), N_("There is no ward stay at this address.")),
+    # What the state of the world does not allow.
+    "conflict": Words(409, N_("This is not possible now"), N_("Something changed in the meantime. Nothing was saved.")),
+    "slot-taken": Words(409, N_("Already taken"), N_("%(resource)s is taken %(span)s. Nothing was booked.")),
+    "rule-broken": Words(409, N_("This does not fit"), N_("Nothing was booked. What stands in the way is listed.")),
+    "hold-expired": Words(
+        409,
+        N_("The hold has lapsed"),
+        N_("It was kept until %(hold_until)s. Search again; the same times may still be free."),
+    ),
+    "not-a-hold": Words(
+        409, N_("This is not a hold"), N_("Only a hold can be confirmed or renewed; this is %(status)s.")
+    ),
+    "already-over": Words(
+        409, N_("This is already over"), N_("The appointment is %(status)s; nothing is left to cancel.")
+    ),
+    "not-movable": Words(409, N_("This can no longer be moved"), N_("The step %(step)s is %(status)s.")),
+    "illegal-transition": Words(
+        409, N_("Not possible in this state"), N_("It is %(status)s; that does not allow this.")
+    ),
+    "duplicate-record-number": Words(
+        409, N_("This record number exists"), N_("A patient with the record number %(record_number)s is already here.")
+    ),
+    "already-admitted": Words(409, N_("Already on the ward"), N_("This patient has a stay that has not ended.")),
+    "not-admitted": Words(409, N_("Not on the ward"), N_("This stay is %(status)s.")),
+    "bed-occupied": Words(409, N_("The bed is occupied"), N_("Somebody lies in bed %(resource)s %(span)s.")),
+    "bed-closed": Words(409, N_("The bed is closed"), N_("Bed %(bed)s is closed until %(until)s.")),
+    "login-taken": Words(409, N_("This sign-in name exists"), N_("There is already an account %(login)s.")),
+    "name-taken": Words(409, N_("This name exists"), N_("There is already a token called %(name)s.")),
+    "no-department": Words(409, N_("There is no department yet"), N_("Load one with `run.py load-department`.")),
+    "protocol-version-published": Words(
+        409, N_("This version is published"), N_("%(protocol)s version %(version)s cannot change; raise the version.")
+    ),
+    "stale-version": Words(
+        412,
+        N_("Somebody changed it meanwhile"),
+        N_("You saw version %(expected)s, now it is %(actual)s. Look again and repeat your change."),
+    ),
+    "if-match-missing": Words(428, N_("If-Match is missing"), N_("Send the version you saw as an If-Match header.")),
+    # The protocol of the web.
+    "bad-request": Words(400, N_("The request cannot be understood"), N_("Please go back and try again.")),
+    "untrusted-host": Words(400, N_("Unknown host name"), N_("This server does not answer to that name.")),
+    "method-not-allowed": Words(405, N_("Not possible here"), N_("This address does not take that kind of request.")),
+    "too-large": Words(413, N_("Too large"), N_("The request is larger than the server accepts.")),
+    "unsupported-media-type": Words(415, N_("Not this format"), N_("This address takes JSON.")),
+    "too-many-requests": Words(429, N_("Too many requests"), N_("Please wait a moment.")),
+    "internal": Words(
+        500,
+        N_("Something went wrong here"),
+        N_("Nothing you did is to blame. Tell the administrator this number: %(request_id)s."),
+    ),
+    "unavailable": Words(
+        503,
+        N_("The database does not answer"),
+        N_("Nothing was saved. What you typed is still here; try again in a few seconds."),
+    ),
+    # Broken rules, inside `violations`.
+    "wrong-length": Words(None, N_("Wrong length"), N_("%(step)s takes %(minutes)s minutes, not %(span)s.")),
+    "need-not-filled": Words(
+        None, N_("Somebody or something is missing"), N_("%(step)s needs %(count)s × %(role)s; %(filled)s given.")
+    ),
+    "outside-window": Words(
+        None, N_("Outside the period"), N_("%(step)s would start %(starts)s, outside the period asked for.")
+    ),
+    "outside-horizon": Words(None, N_("Too far away"), N_("%(span)s lies outside the days that are planned.")),
+    "require-not-met": Words(None, N_("Not as wished"), N_("%(step)s was to have %(resource)s as %(role)s.")),
+    "role-taken-twice": Words(
+        None, N_("Two roles for one"), N_("%(resource)s cannot be %(role)s and %(other_role)s in %(step)s.")
+    ),
+    "self-overlap": Words(
+        None, N_("The steps overlap"), N_("%(step)s and %(other_step)s want %(resource)s at the same time.")
+    ),
+    "lag-too-short": Words(
+        None, N_("Too soon"), N_("%(then)s comes %(gap)s after %(first)s; at least %(bound)s (%(unit)s).")
+    ),
+    "lag-too-long": Words(
+        None, N_("Too late"), N_("%(then)s comes %(gap)s after %(first)s; at most %(bound)s (%(unit)s).")
+    ),
+    "wrong-kind": Words(None, N_("The wrong kind"), N_("%(resource)s is %(kind)s; %(role)s needs %(needed)s.")),
+    "wrong-patient": Words(None, N_("Another patient"), N_("The plan of %(step)s names another patient.")),
+    "lacks-attribute": Words(None, N_("Not equipped for it"), N_("%(resource)s lacks %(attributes)s.")),
+    "not-eligible": Words(
+        None, N_("Not one of those allowed"), N_("%(role)s must be one of %(codes)s, not %(resource)s.")
+    ),
+    "privilege-missing": Words(
+        None,
+        N_("Not licensed for it"),
+        N_("%(resource)s has no licence for %(family)s at level %(level)s on that day."),
+    ),
+    "outside-opening": Words(None, N_("Outside opening hours"), N_("%(resource)s is not open %(span)s.")),
+    "in-closure": Words(None, N_("Closed or on leave"), N_("%(resource)s is not there until %(until)s.")),
+    "occupied": Words(None, N_("Occupied"), N_("%(resource)s is occupied until %(until)s.")),
+    "patient-elsewhere": Words(
+        409, N_("The patient is elsewhere"), N_("The patient has another appointment then (%(span)s).")
+    ),
+    "bed-span-wrong": Words(None, N_("Wrong bed nights"), N_("The bed must be kept %(span)s.")),
+    "no-bed": Words(None, N_("No bed"), N_("No bed is free for the nights of %(step)s.")),
+    # Why a day is refused, inside `blocked_by`.
+    "closed": Words(None, N_("Closed"), N_("%(who)s: not open that day.")),
+    "leave": Words(None, N_("On leave"), N_("%(who)s: on leave.")),
+    "closure": Words(None, N_("Closed"), N_("%(who)s: closed.")),
+    "maintenance": Words(None, N_("In maintenance"), N_("%(who)s: in maintenance.")),
+    "no-licence": Words(None, N_("Nobody licensed"), N_("%(who)s: nobody licensed is there.")),
+    "nobody": Words(None, N_("Nobody can do it"), N_("%(who)s: there is nobody and nothing that can.")),
+    "taken": Words(None, N_("Taken"), N_("%(who)s: taken until %(until)s.")),
+    "unavailable-role": Words(None, N_("Nobody free"), N_("%(who)s: nobody free long enough.")),
+    "required-resource": Words(None, N_("The wish stands in the way"), N_("%(who)s: %(resource)s is not free.")),
+    "lag": Words(None, N_("The steps do not fit together"), N_("%(step)s finds no place at the right distance.")),
+    "combination": Words(
+        None,
+        N_("Each is free, but never together"),
+        N_("Everything needed is free at some time, but never at the same time."),
+    ),
+    # The installation; said on the terminal.
+    "setup": Words(500, N_("The installation cannot run like this"), N_("Please look at docs/operations.md.")),
+    "setting-bad": Words(500, N_("A bad setting"), N_("%(name)s: %(reason)s (docs/settings.md).")),
+    "not-https": Words(
+        500,
+        N_("No https"),
+        N_(
+            "Other machines can reach %(host)s: set NEEDLEPOINT_BASE_URL to the https address (docs/settings.md)."
+        ),
+    ),
+    "secret-key-missing": Words(
+        500,
+        N_("No secret key"),
+        N_("Set NEEDLEPOINT_SECRET_KEY, or put a random key of 32 characters or more into %(path)s."),
+    ),
+    "secret-key-weak": Words(500, N_("The secret key is too short"), N_("%(path)s needs 32 characters or more.")),
+    "secret-key-file": Words(500, N_("The secret key cannot be read"), N_("%(path)s: %(reason)s.")),
+    "undeclared-route": Words(500, N_("A page without a policy"), N_("%(route)s does not say who may open it.")),
+    "refused": Words(409, N_("Refused"), N_("This is not possible.")),
+}

@@ -1,0 +1,283 @@
+"""Two languages: which one this reader gets, the catalogue, and how dates, times and names are written.
+
+Message ids are English; web/translations/zh/LC_MESSAGES/messages.po is the Chinese. It is compiled in memory, so
+that a read-only installation needs no build step.
+"""
+
+from collections.abc import Mapping
+from datetime import date, datetime
+from functools import lru_cache
+from io import BytesIO
+from pathlib import Path
+from typing import Any, Literal, cast
+
+from babel.dates import format_date
+from babel.messages.mofile import write_mo
+from babel.messages.pofile import read_po
+from babel.support import NullTranslations, Translations
+from flask import Flask, g, has_request_context, request
+from flask_babel import Babel, Domain, force_locale, get_locale, gettext, pgettext
+
+from models import from_seconds
+from web.site import is_api, place
+
+Language = Literal["zh", "en"]
+LANGUAGES: tuple[Language, ...] = ("zh", "en")
+LOCALES: dict[Language, str] = {"zh": "zh_Hans_CN", "en": "en_GB"}
+LANGUAGE_COOKIE = "np_language"
+LANGUAGE_SECONDS = 400 * 24 * 3600
+"""How long a browser remembers the choice: the most that browsers allow."""
+CATALOGUE = Path(__file__).parent / "translations" / "zh" / "LC_MESSAGES" / "messages.po"
+
+Moment = datetime | int
+"""An instant: an aware datetime or the engine's epoch seconds."""
+
+
+class Catalogue(Domain):
+    """The message catalogues, read once a process instead of once a request."""
+
+    def get_translations(self) -> NullTranslations:
+        return _chinese() if language() == "zh" else NullTranslations()
+
+
+class TwoLanguages(Babel):
+    """Flask-Babel with our catalogue."""
+
+    domain_instance = Catalogue()
+
+
+def install(app: Flask) -> None:
+    """Put gettext, the language of the reader and the filters of this module into an application."""
+    TwoLanguages(app, default_locale=LOCALES["zh"], locale_selector=lambda: LOCALES[choose()])
+    app.jinja_env.filters.update(
+        clock=clock,
+        daylabel=daylabel,
+        moment=moment,
+        localname=localname,
+        age=age,
+        rfc3339=rfc3339,
+        isoday=isoday,
+        term=term,
+        role_name=role_name,
+        state=state,
+    )
+    app.jinja_env.globals.update(
+        language=language, html_language=html_language, other_language=other_language, role_name=role_name, term=term
+    )
+
+
+def choose() -> Language:
+    """Decide the reader's language: the API's Accept-Language, the account's, the browser's cookie, Chinese."""
+    if not has_request_context():
+        return "zh"
+    if is_api(request.path) and (wanted := _accepted()):
+        return wanted
+    account = getattr(g.get("visitor"), "language", None)
+    return known(account) or known(request.cookies.get(LANGUAGE_COOKIE)) or "zh"
+
+
+def known(name: str | None) -> Language | None:
+    """Return a language's code when it is one of ours."""
+    return name if name in LANGUAGES else None
+
+
+def _accepted() -> Language | None:
+    if "Accept-Language" not in request.headers:
+        return None
+    # A wildcard is no wish.
+    best = request.accept_languages.best_match(["zh", "en", "zh-CN", "en-GB", "en-US"])
+    return known(best[:2]) if best else None
+
+
+def language() -> Language:
+    """Return the language in force: `zh` or `en`."""
+    locale = get_locale()
+    return "en" if locale is not None and locale.language == "en" else "zh"
+
+
+def html_language() -> str:
+    """Return the BCP 47 tag for `<html lang>`."""
+    return "zh-CN" if language() == "zh" else "en"
+
+
+def speaking(name: Language) -> Any:
+    """Return a context in which everything is said in one language, inside or outside a request."""
+    return force_locale(LOCALES[name])
+
+
+@lru_cache(maxsize=1)
+def _chinese() -> Translations:
+    with CATALOGUE.open("rb") as file:
+        catalogue = read_po(file, locale="zh_Hans_CN")
+    compiled = BytesIO()
+    write_mo(compiled, catalogue)
+    compiled.seek(0)
+    return Translations(compiled)
+
+
+def local(value: Moment) -> datetime:
+    """Turn an instant into the department's wall clock."""
+    instant = from_seconds(value) if isinstance(value, int) else value
+    return instant.astimezone(place().zone)
+
+
+def clock(value: Moment | None) -> str:
+    """Write an instant as HH:MM, 24 hours, in the department's zone; nothing for None."""
+    return "" if value is None else f"{local(value):%H:%M}"
+
+
+def isoday(value: Moment | date) -> str:
+    """Write a day as YYYY-MM-DD, as addresses and inputs want it."""
+    return _day(value).isoformat()
+
+
+def daylabel(value: Moment | date | None) -> str:
+    """Write a local day as `12-01 周二` or `12-01 Tue`."""
+    if value is None:
+        return ""
+    day = _day(value)
+    return f"{day:%m-%d} {format_date(day, 'EEE', locale=LOCALES[language()])}"
+
+
+def moment(value: Moment | None) -> str:
+    """Write an instant as `12-01 周二 09:30`."""
+    return "" if value is None else f"{daylabel(value)} {clock(value)}"
+
+
+def rfc3339(value: Moment) -> str:
+    """Write an instant as RFC 3339 with the department's offset, whole seconds."""
+    return local(value).isoformat(timespec="seconds")
+
+
+def _day(value: Moment | date) -> date:
+    if isinstance(value, int | datetime):
+        return local(value).date()
+    return value
+
+
+def localname(thing: Any) -> str:
+    """Return a thing's name in the reader's language, from name_zh and name_en (attributes or keys)."""
+    wanted, other = ("name_zh", "name_en") if language() == "zh" else ("name_en", "name_zh")
+    return str(_part(thing, wanted) or _part(thing, other) or "")
+
+
+def _part(thing: Any, name: str) -> Any:
+    return thing.get(name) if isinstance(thing, Mapping) else getattr(thing, name, None)
+
+
+def age(birth_date: date, on: date) -> int:
+    """Return whole years on a day; somebody born on 29 February turns older on 1 March."""
+    return on.year - birth_date.year - ((on.month, on.day) < (birth_date.month, birth_date.day))
+
+
+def role_name(role: str) -> str:
+    """Return what an account role is called."""
+    return ROLE_NAMES[role]() if role in ROLE_NAMES else role
+
+
+ROLE_NAMES = {
+    "nurse": lambda: pgettext("account role", "Nurse"),
+    "physician": lambda: pgettext("account role", "Physician"),
+    "manager": lambda: pgettext("account role", "Manager"),
+    "administrator": lambda: pgettext("account role", "Administrator"),
+    "auditor": lambda: pgettext("account role", "Auditor"),
+    "recorder": lambda: pgettext("account role", "Recorder"),
+}
+
+
+def term(code: str) -> str:
+    """Return the word for one of the fixed codes (roles in a step, statuses, kinds, milestones), or the code."""
+    return TERMS[code]() if code in TERMS else code
+
+
+TERMS = {
+    # Roles in a step.
+    "room": lambda: gettext("room"),
+    "operator": lambda: gettext("operator"),
+    "assistant": lambda: gettext("assistant"),
+    "scrub-nurse": lambda: gettext("scrub nurse"),
+    "circulating-nurse": lambda: gettext("circulating nurse"),
+    "ir-operator": lambda: gettext("interventional operator"),
+    "ir-assistant": lambda: gettext("interventional assistant"),
+    "radiotherapist": lambda: gettext("radiotherapist"),
+    "afterloader": lambda: gettext("afterloader"),
+    "recorder": lambda: gettext("recorder"),
+    "generator": lambda: gettext("generator"),
+    "probe": lambda: gettext("probe"),
+    "device": lambda: gettext("device"),
+    "place": lambda: gettext("place"),
+    "recovery": lambda: gettext("recovery place"),
+    "bed": lambda: gettext("bed"),
+    "patient": lambda: gettext("patient"),
+    # Kinds of resource.
+    "physician": lambda: gettext("physician"),
+    "nurse": lambda: gettext("nurse"),
+    "anaesthetist": lambda: gettext("anaesthetist"),
+    "physicist": lambda: gettext("physicist"),
+    "radiographer": lambda: gettext("radiographer"),
+    # Statuses.
+    "proposed": lambda: gettext("proposed"),
+    "reserved": lambda: gettext("reserved"),
+    "pending": lambda: gettext("on hold"),
+    "booked": lambda: gettext("booked"),
+    "arrived": lambda: gettext("arrived"),
+    "in-progress": lambda: gettext("in progress"),
+    "fulfilled": lambda: gettext("done"),
+    "unplaced": lambda: gettext("without a place"),
+    "cancelled": lambda: gettext("cancelled"),
+    "noshow": lambda: gettext("did not come"),
+    "entered-in-error": lambda: gettext("entered in error"),
+    "finished": lambda: gettext("finished"),
+    "blocked": lambda: gettext("blocked"),
+    "requested": lambda: gettext("requested"),
+    "confirmed": lambda: gettext("confirmed"),
+    "declined": lambda: gettext("declined"),
+    # Milestones.
+    "called": lambda: gettext("called"),
+    "in-room": lambda: gettext("in the room"),
+    "started": lambda: gettext("started"),
+    "ended": lambda: gettext("ended"),
+    "out": lambda: gettext("out of the room"),
+    # Why somebody or something is away.
+    "leave": lambda: gettext("leave"),
+    "closure": lambda: gettext("closed"),
+    "maintenance": lambda: gettext("maintenance"),
+    # Phases.
+    "setup": lambda: gettext("set-up"),
+    "procedure": lambda: gettext("procedure"),
+    "cleanup": lambda: gettext("clean-up"),
+    # Sex.
+    "male": lambda: gettext("male"),
+    "female": lambda: gettext("female"),
+    "other": lambda: gettext("other"),
+    "unknown": lambda: gettext("not known"),
+    # Urgency.
+    "emergency": lambda: gettext("emergency"),
+    "urgent": lambda: gettext("urgent"),
+    "elective": lambda: gettext("elective"),
+}
+
+
+def other_language() -> str:
+    """Return the name of the other language, in that language."""
+    return "English" if language() == "zh" else "中文"
+
+
+STATES = {
+    "pending": "is-held",
+    "reserved": "is-reserved",
+    "booked": "is-booked",
+    "arrived": "is-arrived",
+    "in-progress": "is-running",
+    "fulfilled": "is-done",
+    "cancelled": "is-cancelled",
+    "noshow": "is-cancelled",
+    "entered-in-error": "is-cancelled",
+    "unplaced": "is-unplaced",
+    "blocked": "is-blocked",
+}
+
+
+def state(status: str) -> str:
+    """Return the class of base.css that draws a status."""
+    return STATES.get(status, "")

@@ -1,0 +1,1 @@
+"""The pages people work on: server-rendered, htmx where it is there."""
