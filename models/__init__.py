@@ -27,7 +27,7 @@ from models.resource import (
     Schedule,
 )
 from models.trail import Audit, AuditHead, JobRun, Outbox
-from models.types import FAR_FUTURE, Instant, NaiveInstant, from_seconds, to_seconds
+from models.types import FAR_FUTURE, Instant, NaiveInstant, from_seconds, to_seconds, whole_second
 
 __all__ = [
     "ACTIVE_STATUSES",
@@ -68,4 +68,5 @@ __all__ = [
     "User",
     "from_seconds",
     "to_seconds",
+    "whole_second",
 ]

@@ -29,6 +29,11 @@ def from_seconds(seconds: int) -> datetime:
     return datetime.fromtimestamp(seconds, UTC)
 
 
+def whole_second(instant: datetime) -> datetime:
+    """Return the instant as the database will hold it, so that comparisons before and after storing agree."""
+    return from_seconds(to_seconds(instant))
+
+
 class Instant(TypeDecorator[datetime]):
     """BIGINT epoch seconds on both engines; aware UTC datetimes in Python; naive ones are refused."""
 

@@ -6,7 +6,7 @@ because somebody had planned otherwise; the plan follows the fact.
 
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date, datetime, timedelta
 from typing import Any
 
@@ -27,6 +27,7 @@ from models import (
     Slot,
     Step,
     from_seconds,
+    whole_second,
 )
 from scheduler import audit, availability, outbox, patients
 from scheduler.actor import Actor
@@ -59,6 +60,7 @@ def admit(session: Session, admission: Admission, *, actor: Actor, now: datetime
     Raises NotFound("unknown-patient" | "unknown-appointment"), Invalid("unknown-bed" | "time-in-future" |
     "ends-before-start"), Conflict("already-admitted" | "bed-closed"), SlotTaken("bed-occupied").
     """
+    admission = replace(admission, at=whole_second(admission.at), expected_end=whole_second(admission.expected_end))
     _judge_time(admission.at, now)
     if admission.expected_end <= admission.at:
         raise Invalid("ends-before-start", starts=admission.at, ends=admission.expected_end)
@@ -100,6 +102,7 @@ def transfer(
     Raises NotFound("unknown-encounter"), StaleVersion, Conflict("not-admitted" | "bed-closed"), Invalid("unknown-bed"
     | "time-in-future" | "same-bed" | "before-last-move"), SlotTaken("bed-occupied").
     """
+    at = whole_second(at)
     _judge_time(at, now)
     encounter, locked = _lock_encounter(session, public_id, version, bed)
     stay = _open(encounter)
@@ -126,6 +129,7 @@ def discharge(
 
     Raises NotFound, StaleVersion, Conflict("not-admitted"), Invalid("time-in-future" | "discharge-before-admission").
     """
+    at = whole_second(at)
     _judge_time(at, now)
     encounter, locked = _lock_encounter(session, public_id, version)
     stay = _open(encounter)

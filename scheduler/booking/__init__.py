@@ -7,6 +7,7 @@ the commit to its caller.
 from scheduler.booking.book import book
 from scheduler.booking.change import cancel, confirm, renew, reschedule
 from scheduler.booking.mark import mark
+from scheduler.booking.patient_day import with_patient
 from scheduler.booking.propose import check, find
 from scheduler.booking.requests import BookRequest, FindRequest, Found, Override
 
@@ -23,4 +24,5 @@ __all__ = [
     "mark",
     "renew",
     "reschedule",
+    "with_patient",
 ]

@@ -4,7 +4,7 @@ from datetime import datetime, timedelta
 
 from sqlalchemy.orm import Session
 
-from models import MILESTONES, Appointment, Milestone, Step
+from models import MILESTONES, Appointment, Milestone, Step, whole_second
 from scheduler import lifecycle
 from scheduler.actor import Actor
 from scheduler.booking import rows
@@ -31,6 +31,7 @@ def mark(
     `out` fulfils the step and frees what its room and team still had planned. Raises Invalid("unknown-milestone" |
     "unknown-step" | "milestone-in-future" | "milestone-order"), Conflict("illegal-transition"), StaleVersion.
     """
+    at = whole_second(at)
     if kind not in MILESTONES:
         raise Invalid("unknown-milestone", kind=kind)
     if at > now + CLOCK_TOLERANCE:
