@@ -10,6 +10,7 @@ from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from models import ProtocolVersion
+from scheduler.department_entries import is_text
 from scheduler.engine.protocol import BadProtocol, Protocol, parse
 from scheduler.errors import Conflict, Invalid
 
@@ -77,7 +78,11 @@ def read(document: Mapping[str, Any]) -> Protocol:
     plain = _plain(document)
     if not isinstance(plain.pop(WITHDRAWN, False), bool):
         raise BadProtocol(str(plain.get("code", "?")), WITHDRAWN, "wrong-type", expected="bool")
-    return parse(plain)
+    protocol = parse(plain)
+    for entry, text in (("code", protocol.code), ("name.zh", protocol.name_zh), ("name.en", protocol.name_en)):
+        if not is_text(text):
+            raise BadProtocol(protocol.code[:64], entry, "bad-text", length=len(text))
+    return protocol
 
 
 def publish(session: Session, document: Mapping[str, Any], *, now: datetime) -> ProtocolVersion:

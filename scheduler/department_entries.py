@@ -2,6 +2,7 @@
 
 import difflib
 import re
+import unicodedata
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import date, datetime
@@ -85,6 +86,11 @@ class DepartmentEntry:
     parameters: tuple[tuple[str, int], ...]
 
 
+def is_text(value: str) -> bool:
+    """Tell whether a text can stand in a column and on a page: 1 to 255 characters, no control characters."""
+    return 0 < len(value) <= 255 and not any(unicodedata.category(sign) in ("Cc", "Cs") for sign in value)
+
+
 class Entry:
     """One table of the file. Each reading method notes a fault and returns a harmless value when it finds one.
 
@@ -125,9 +131,9 @@ class Entry:
         return value
 
     def text(self, key: str, *, required: bool = True) -> str:
-        """Return a text without blanks around it; empty and over-long ones (255) are faults."""
+        """Return a text without blanks around it; empty, over-long (255) and control characters are faults."""
         value: str = self._take(key, str, "text", "", required=required).strip()
-        if key in self._table and not 0 < len(value) <= 255 and isinstance(self._table[key], str):
+        if isinstance(self._table.get(key), str) and not is_text(value):
             self.fault("bad-text", key=key, length=len(value))
         return value
 

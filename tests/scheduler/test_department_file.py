@@ -1,8 +1,9 @@
 """The department's files: what they hold, how their faults are named, how they reach the database."""
 
+import re
 import shutil
 from collections import Counter
-from datetime import UTC, date, datetime
+from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -11,8 +12,10 @@ from sqlalchemy import select
 from sqlalchemy.orm import selectinload
 
 from models import Audit, Department, ProtocolVersion, Resource, Schedule
-from scheduler import catalogue, department_file
-from scheduler.department_file import BadDepartment, Fault, Loaded
+from models.database import Database
+from scheduler import booking, catalogue, department_file
+from scheduler.department_entries import PARAMETERS, Fault
+from scheduler.department_file import BadDepartment, Loaded
 from scheduler.working_days import Calendar
 
 FOLDER = Path(department_file.__file__).parent / "department"
@@ -84,7 +87,7 @@ def write(folder: Path, department: str, *protocols: str) -> None:
         (folder / "protocols" / f"{number}.toml").write_text(text, encoding="utf-8")
 
 
-def load(db: Any, folder: Path) -> Loaded:
+def load(db: Database, folder: Path) -> Loaded:
     loaded: Loaded = db.transact(lambda session, now: department_file.load(session, folder, now=now), now=NOW)
     return loaded
 
@@ -163,6 +166,31 @@ def test_every_phase_and_stay_of_a_shipped_protocol_names_its_source() -> None:
     assert missing == []
 
 
+SHIPPED = [entry.protocol.code for entry in department_file.validate(FOLDER).protocols]
+
+
+@pytest.mark.parametrize("code", SHIPPED)
+@pytest.mark.parametrize("day", ["2026-12-02", "2027-01-08"])  # a Wednesday for certain, and a Friday provisionally
+def test_every_shipped_protocol_has_a_start_on_an_ordinary_working_day(
+    department: Database, code: str, day: str
+) -> None:
+    first = datetime.fromisoformat(f"{day}T00:00+08:00")
+    request = booking.FindRequest(protocol=code, earliest=first, latest=first + timedelta(hours=24), limit=1)
+    with department.read() as session:
+        found = booking.find(session, request, now=NOW)
+    assert [datetime.fromtimestamp(each.steps[0].starts, first.tzinfo).date() for each in found.proposals] == [
+        first.date()
+    ]
+
+
+@pytest.mark.parametrize("code", SHIPPED)
+def test_no_shipped_protocol_starts_on_a_public_holiday(department: Database, code: str) -> None:
+    new_year = datetime.fromisoformat("2027-01-01T00:00+08:00")
+    request = booking.FindRequest(protocol=code, earliest=new_year, latest=new_year + timedelta(hours=24))
+    with department.read() as session:
+        assert booking.find(session, request, now=NOW).proposals == ()
+
+
 # --- Faults -------------------------------------------------------------------------------------------------------
 
 
@@ -181,6 +209,7 @@ def test_a_small_department_is_valid(small: Path) -> None:
         ('zone = "Asia/Shanghai"', 'zone = "Asia/Shanghai"\ncolour = 1', "department", "unknown-key"),
         ('zh = "小科室", ', "", "department name", "missing-key"),
         ('"小科室"', '" "', "department name", "bad-text"),
+        ('"小科室"', '"小\\u0000室"', "department name", "bad-text"),
         (
             "[[schedule]]",
             "[department.parameters]\nhold_minutes = 0\n[[schedule]]",
@@ -360,10 +389,35 @@ def test_a_fault_prints_as_one_line_that_names_file_entry_and_reason(small: Path
     assert str(faults(small)[0]) == "department.toml: department: unknown-zone (zone=Nowhere)"
 
 
+GUIDE = (FOLDER.parents[1] / "docs" / "protocols.md").read_text(encoding="utf-8")
+SCHEDULER = FOLDER.parent
+
+
+def test_every_parameter_is_in_the_guide_with_its_default() -> None:
+    assert [key for key, (usual, _, _) in PARAMETERS.items() if f"| `{key}` | {usual} |" not in GUIDE] == []
+
+
+def test_every_reason_of_a_fault_is_in_the_guide() -> None:
+    sources = (
+        "department_entries.py",
+        "department_file.py",
+        "catalogue.py",
+        "working_days.py",
+        "engine/entry.py",
+        "engine/protocol.py",
+    )
+    code = "\n".join((SCHEDULER / name).read_text(encoding="utf-8") for name in sources)
+    reasons = set(re.findall(r'(?:fault|bad|Invalid)\("([a-z-]+)"', code))
+    reasons |= set(re.findall(r'(?:Fault|BadProtocol)\([^()]+?(?:\([^()]*\)[^()]*?)*, "([a-z]+-[a-z-]+)"', code))
+    assert {"unfillable-need", "version-not-raised", "step-without-lag", "lag-contradiction", "bad-weekday"} <= reasons
+    catalogue_refusals = {"unknown-protocol", "protocol-not-in-force"}
+    assert sorted(each for each in reasons - catalogue_refusals if f"`{each}`" not in GUIDE) == []
+
+
 # --- Loading ------------------------------------------------------------------------------------------------------
 
 
-def test_the_shipped_department_loads_whole(db: Any) -> None:
+def test_the_shipped_department_loads_whole(db: Database) -> None:
     loaded = load(db, FOLDER)
     assert (loaded.created, loaded.deactivated, loaded.protocols) == (loaded.resources, 0, 6)
     with db.read() as session:
@@ -386,28 +440,28 @@ def test_the_shipped_department_loads_whole(db: Any) -> None:
         }
 
 
-def test_a_load_is_audited_with_its_counts(db: Any, small: Path) -> None:
+def test_a_load_is_audited_with_its_counts(db: Database, small: Path) -> None:
     load(db, small)
     with db.read() as session:
         link = session.scalars(select(Audit)).one()
     assert (link.action, link.entity, link.entity_id, link.detail["created"]) == ("load", "department", "small", 4)
 
 
-def test_unchanged_files_are_not_loaded_again(db: Any, small: Path) -> None:
+def test_unchanged_files_are_not_loaded_again(db: Database, small: Path) -> None:
     load(db, small)
     assert load(db, small) == Loaded(unchanged=True)
     with db.read() as session:
         assert len(session.scalars(select(Audit)).all()) == 1
 
 
-def test_loading_changed_files_twice_changes_nothing_the_second_time(db: Any, small: Path) -> None:
+def test_loading_changed_files_twice_changes_nothing_the_second_time(db: Database, small: Path) -> None:
     load(db, small)
     write(small, SMALL + "\n# touched\n")
     loaded = load(db, small)
     assert (loaded.created, loaded.updated, loaded.deactivated, loaded.protocols) == (0, 0, 0, 0)
 
 
-def test_what_left_the_file_is_switched_off_and_comes_back_with_it(db: Any, small: Path) -> None:
+def test_what_left_the_file_is_switched_off_and_comes_back_with_it(db: Database, small: Path) -> None:
     load(db, small)
     write(small, SMALL.replace("count = 2\nattr", "count = 1\nattr"))
     assert load(db, small).deactivated == 1
@@ -422,7 +476,7 @@ def test_what_left_the_file_is_switched_off_and_comes_back_with_it(db: Any, smal
     assert active() == ["R-1", "R-2", "dr-11", "dr-12"]
 
 
-def test_patients_and_imported_rooms_are_not_the_files_to_switch_off(db: Any, small: Path) -> None:
+def test_patients_and_imported_rooms_are_not_the_files_to_switch_off(db: Database, small: Path) -> None:
     load(db, small)
 
     def add(session: Any, now: datetime) -> None:
@@ -434,7 +488,7 @@ def test_patients_and_imported_rooms_are_not_the_files_to_switch_off(db: Any, sm
     assert load(db, small).deactivated == 0
 
 
-def test_changed_sessions_names_and_privileges_reach_the_database(db: Any, small: Path) -> None:
+def test_changed_sessions_names_and_privileges_reach_the_database(db: Database, small: Path) -> None:
     load(db, small)
     changed = SMALL.replace('to = "12:00"', 'to = "11:00"').replace("level = 2", "level = 3").replace("Room", "Chamber")
     write(small, changed)
@@ -449,7 +503,7 @@ def test_changed_sessions_names_and_privileges_reach_the_database(db: Any, small
         assert session.scalars(select(Resource.name_en).filter_by(code="R-1")).one() == "Chamber 1"
 
 
-def test_a_changed_resource_gets_a_new_revision_and_an_unchanged_one_keeps_its_own(db: Any, small: Path) -> None:
+def test_a_changed_resource_gets_a_new_revision_and_an_unchanged_one_keeps_its_own(db: Database, small: Path) -> None:
     load(db, small)
 
     def revisions() -> dict[str, int]:
@@ -464,7 +518,7 @@ def test_a_changed_resource_gets_a_new_revision_and_an_unchanged_one_keeps_its_o
     assert after["dr-11"] == before["dr-11"]
 
 
-def test_a_changed_protocol_under_the_same_version_is_refused_and_nothing_is_written(db: Any, small: Path) -> None:
+def test_a_changed_protocol_under_the_same_version_is_refused_and_nothing_is_written(db: Database, small: Path) -> None:
     load(db, small)
     write(small, SMALL.replace("Room", "Chamber"), BIOPSY.replace("procedure = 30", "procedure = 35"))
     with pytest.raises(BadDepartment) as refused:
@@ -476,7 +530,7 @@ def test_a_changed_protocol_under_the_same_version_is_refused_and_nothing_is_wri
         assert session.scalars(select(Resource.name_en).filter_by(code="R-1")).one() == "Room 1"
 
 
-def test_a_raised_version_is_published_beside_the_old_one(db: Any, small: Path) -> None:
+def test_a_raised_version_is_published_beside_the_old_one(db: Database, small: Path) -> None:
     load(db, small)
     raised = BIOPSY.replace("procedure = 30", "procedure = 35").replace("version = 1", "version = 2")
     write(small, SMALL, raised)
@@ -485,7 +539,7 @@ def test_a_raised_version_is_published_beside_the_old_one(db: Any, small: Path) 
         assert list(session.scalars(select(ProtocolVersion.version).order_by(ProtocolVersion.version))) == [1, 2]
 
 
-def test_a_code_keeps_its_kind(db: Any, small: Path) -> None:
+def test_a_code_keeps_its_kind(db: Database, small: Path) -> None:
     load(db, small)
     write(small, SMALL + '\n[[place]]\ncode = "P-1"\nname = { zh = "位", en = "Place" }\nschedule = "day"\n')
     load(db, small)
@@ -495,7 +549,7 @@ def test_a_code_keeps_its_kind(db: Any, small: Path) -> None:
     assert [(f.entry, f.reason) for f in refused.value.faults] == [("device P-1", "kind-changed")]
 
 
-def test_another_departments_files_are_refused(db: Any, small: Path) -> None:
+def test_another_departments_files_are_refused(db: Database, small: Path) -> None:
     load(db, small)
     write(small, SMALL.replace('code = "small"', 'code = "other"'))
     with pytest.raises(BadDepartment) as refused:
@@ -503,7 +557,7 @@ def test_another_departments_files_are_refused(db: Any, small: Path) -> None:
     assert refused.value.faults[0].reason == "other-department"
 
 
-def test_a_copied_folder_loads_as_the_same_department(db: Any, tmp_path: Path) -> None:
+def test_a_copied_folder_loads_as_the_same_department(db: Database, tmp_path: Path) -> None:
     shutil.copytree(FOLDER, tmp_path / "copy")
     load(db, FOLDER)
     assert load(db, tmp_path / "copy") == Loaded(unchanged=True)

@@ -9,6 +9,7 @@ import pytest
 from sqlalchemy import select
 
 from models import Audit, Patient
+from models.database import Database
 from scheduler import patients
 from scheduler.actor import Actor
 from scheduler.errors import Conflict, Invalid, NotFound, StaleVersion
@@ -29,13 +30,13 @@ def entry(**given: Any) -> PatientEntry:
     return PatientEntry(**(usual | given))
 
 
-def create(db: Any, **given: Any) -> Patient:
+def create(db: Database, **given: Any) -> Patient:
     made = entry(**given)
     patient: Patient = db.transact(lambda session, now: patients.create(session, made, actor=NURSE, now=now), now=NOW)
     return patient
 
 
-def found(db: Any, text: str, **options: Any) -> list[str]:
+def found(db: Database, text: str, **options: Any) -> list[str]:
     with db.read() as session:
         return [patient.name for patient in patients.search(session, text, **options)]
 
@@ -97,14 +98,14 @@ def test_every_table_surname_has_as_many_syllables_as_characters() -> None:
     assert wrong == []
 
 
-def test_a_patient_has_a_resource_without_a_name(db: Any) -> None:
+def test_a_patient_has_a_resource_without_a_name(db: Database) -> None:
     patient = create(db)
     assert patient.resource.code == f"patient:{patient.public_id}"
     assert patient.resource.kind == "patient"
     assert "张" not in patient.resource.name_zh
 
 
-def test_entering_a_patient_is_audited_without_the_name(db: Any) -> None:
+def test_entering_a_patient_is_audited_without_the_name(db: Database) -> None:
     patient = create(db)
     with db.read() as session:
         link = session.scalars(select(Audit)).one()
@@ -169,14 +170,16 @@ def test_a_telephone_number_is_kept_as_digits_with_its_country_code() -> None:
     assert kept == ["+8613800138000", "057187654321", "13800138000", None]
 
 
-def test_a_child_born_today_in_the_departments_zone_is_entered_though_it_is_yesterday_in_utc(department: Any) -> None:
+def test_a_child_born_today_in_the_departments_zone_is_entered_though_it_is_yesterday_in_utc(
+    department: Database,
+) -> None:
     late = datetime(2026, 11, 23, 17, tzinfo=UTC)  # 01:00 on the 24th in Shanghai
     born = entry(birth_date=date(2026, 11, 24))
     patient = department.transact(lambda session, now: patients.create(session, born, actor=NURSE, now=now), now=late)
     assert patient.birth_date == date(2026, 11, 24)
 
 
-def test_a_record_number_is_given_once(db: Any) -> None:
+def test_a_record_number_is_given_once(db: Database) -> None:
     first = create(db, record_number="M7")
     with pytest.raises(Conflict) as refused:
         create(db, record_number=" M7 ", name="李雷")
@@ -184,7 +187,7 @@ def test_a_record_number_is_given_once(db: Any) -> None:
     assert refused.value.facts["patient"] == first.public_id
 
 
-def test_of_eight_who_enter_one_number_in_the_same_moment_one_wins(db: Any) -> None:
+def test_of_eight_who_enter_one_number_in_the_same_moment_one_wins(db: Database) -> None:
     start = Barrier(8)
 
     def enter(name: str) -> str:
@@ -200,7 +203,7 @@ def test_of_eight_who_enter_one_number_in_the_same_moment_one_wins(db: Any) -> N
     assert found(db, "M7") == outcomes[7:]
 
 
-def test_correcting_a_patient_renews_the_readings_and_raises_the_version(db: Any) -> None:
+def test_correcting_a_patient_renews_the_readings_and_raises_the_version(db: Database) -> None:
     patient = create(db)
     new = entry(name="单晓明", phone="13800138000", flags=("allergy",))
     changed = db.transact(
@@ -208,12 +211,12 @@ def test_correcting_a_patient_renews_the_readings_and_raises_the_version(db: Any
     )
     assert (changed.name, changed.initials, changed.phone_tail, changed.version) == ("单晓明", "sxm dxm", "8000", 2)
     with db.read() as session:
-        link = session.scalars(select(Audit).order_by(Audit.seq.desc())).first()
+        link = session.scalars(select(Audit).order_by(Audit.seq.desc()).limit(1)).one()
     assert "name" in link.detail["changed"]
     assert "单" not in str(link.detail)
 
 
-def test_correcting_an_older_version_is_refused(db: Any) -> None:
+def test_correcting_an_older_version_is_refused(db: Database) -> None:
     patient = create(db)
     with pytest.raises(StaleVersion) as refused:
         db.transact(
@@ -222,7 +225,7 @@ def test_correcting_an_older_version_is_refused(db: Any) -> None:
     assert refused.value.facts == {"expected": 0, "actual": 1}
 
 
-def test_correcting_to_anothers_number_is_refused_and_to_ones_own_is_not(db: Any) -> None:
+def test_correcting_to_anothers_number_is_refused_and_to_ones_own_is_not(db: Database) -> None:
     create(db, record_number="M1")
     second = create(db, record_number="M2")
 
@@ -238,14 +241,14 @@ def test_correcting_to_anothers_number_is_refused_and_to_ones_own_is_not(db: Any
     assert found(db, "M2") == ["张晓明"]
 
 
-def test_an_unknown_patient_is_not_found(db: Any) -> None:
+def test_an_unknown_patient_is_not_found(db: Database) -> None:
     with db.read() as session, pytest.raises(NotFound) as refused:
         patients.by_public_id(session, "nobody")
     assert refused.value.code == "unknown-patient"
 
 
 @pytest.fixture
-def three(db: Any) -> Any:
+def three(db: Database) -> Database:
     create(db, record_number="M0001", name="张晓明", phone="138 0013 8000")
     create(db, record_number="M0002", name="单晓明", phone="13912345678")
     create(db, record_number="A10%", name="Anna Weiß")
@@ -287,11 +290,11 @@ def three(db: Any) -> Any:
         ("'; drop table patient", []),
     ],
 )
-def test_a_patient_is_found_by_what_the_desk_knows(three: Any, text: str, names: list[str]) -> None:
+def test_a_patient_is_found_by_what_the_desk_knows(three: Database, text: str, names: list[str]) -> None:
     assert sorted(found(three, text)) == sorted(names)
 
 
-def test_a_whole_record_number_comes_before_everything_else(db: Any) -> None:
+def test_a_whole_record_number_comes_before_everything_else(db: Database) -> None:
     create(db, record_number="80001", name="甲")
     create(db, record_number="8000", name="乙")
     create(db, record_number="M3", name="丙", phone="13800138000")
@@ -299,6 +302,6 @@ def test_a_whole_record_number_comes_before_everything_else(db: Any) -> None:
     assert len(found(db, "8000")) == 3
 
 
-def test_no_more_patients_than_asked_for_are_returned(three: Any) -> None:
+def test_no_more_patients_than_asked_for_are_returned(three: Database) -> None:
     assert len(found(three, "晓明", limit=1)) == 1
     assert len(found(three, "晓明", limit=0)) == 1

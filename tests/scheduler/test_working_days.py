@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 
 from models import OpeningSession, Schedule
+from models.database import Database
 from scheduler.errors import Invalid
 from scheduler.working_days import Calendar, SpecialDay, load_holiday_cn, parse_holidays, sessions_on
 
@@ -116,7 +117,7 @@ def test_a_schedule_that_observes_no_holidays_goes_by_the_weekday_alone() -> Non
     assert sessions_on(schedule, date(2026, 10, 10), calendar) == []
 
 
-def test_a_holiday_cn_document_is_stored_and_read_back(db: Any) -> None:
+def test_a_holiday_cn_document_is_stored_and_read_back(db: Database) -> None:
     document = json.dumps(holiday_cn(2027, d0503=True, d0504=True, d0508=False))
     assert db.transact(lambda session, now: load_holiday_cn(session, document)) == 3
     with db.read() as session:
@@ -127,7 +128,7 @@ def test_a_holiday_cn_document_is_stored_and_read_back(db: Any) -> None:
     assert calendar.day(date(2027, 5, 8)) == SpecialDay(date(2027, 5, 8), "work", "劳动节", "Labour Day")
 
 
-def test_a_corrected_list_replaces_the_year_and_changes_the_digest(db: Any) -> None:
+def test_a_corrected_list_replaces_the_year_and_changes_the_digest(db: Database) -> None:
     def load(document: Mapping[str, Any]) -> str:
         db.transact(lambda session, now: load_holiday_cn(session, document))
         with db.read() as session:
@@ -140,7 +141,7 @@ def test_a_corrected_list_replaces_the_year_and_changes_the_digest(db: Any) -> N
         assert Calendar.load(session).is_working(date(2027, 5, 4))
 
 
-def test_an_empty_list_leaves_the_year_provisional(db: Any) -> None:
+def test_an_empty_list_leaves_the_year_provisional(db: Database) -> None:
     assert db.transact(lambda session, now: load_holiday_cn(session, holiday_cn(2027))) == 0
     with db.read() as session:
         assert Calendar.load(session).is_provisional(date(2027, 5, 4))
@@ -183,7 +184,7 @@ def test_a_list_that_cannot_be_meant_is_refused(document: Any, code: str | None)
     assert refused.value.code == (code or "holiday-list-shape")
 
 
-def test_text_that_is_not_json_is_refused(db: Any) -> None:
+def test_text_that_is_not_json_is_refused(db: Database) -> None:
     with pytest.raises(Invalid) as refused:
         db.transact(lambda session, now: load_holiday_cn(session, "{"))
     assert refused.value.code == "holiday-list-shape"
