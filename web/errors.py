@@ -25,6 +25,7 @@ from models.database import DatabaseProblem
 from scheduler.errors import Conflict, DomainError, Invalid, NotAllowed, NotFound, SetupError, StaleVersion
 from web import i18n
 from web.error_codes import CODES, Words
+from web.security import csrf_token
 from web.site import is_api, site
 
 log = logging.getLogger(__name__)
@@ -183,6 +184,9 @@ def refuse(error: DomainError) -> Response:
     else:
         response = _page(error, status)
     retry_after(response, error, status)
+    if error.code == "csrf":
+        # The page's token is of an older session: give it the present one, so that sending again works.
+        response.headers["HX-Trigger"] = json.dumps({"np:csrf": csrf_token()})
     return response
 
 

@@ -13,6 +13,7 @@ from web.accounts import sessions
 from web.accounts.demonstration import LOGINS, PASSWORD
 from web.accounts.signin import Opened, SignInRefused, sign_in
 from web.accounts.throttle import Throttled
+from web.errors import SignInNeeded
 from web.policy import READ, policy
 from web.site import place, site
 
@@ -26,6 +27,13 @@ def login_page() -> Response:
     if g.actor is not None:
         return make_response(redirect(safe_next(request.args.get("next"))))
     return make_response(_login(next=safe_next(request.args.get("next"))))
+
+
+@bp.get("/login/here")
+@policy(anonymous=True)
+def login_here() -> str:
+    """Give the sign-in panel to a script whose request found the session ended."""
+    return render_template("partials/sign_in_here.html", error=SignInNeeded("session-ended"))
 
 
 @bp.post("/login")
