@@ -15,7 +15,10 @@ PYTHON ?= $(shell \
 	for python in python3.14 python3.13 python3.12 python3.11; do \
 		$$python -c '' 2>/dev/null && echo $$python && exit; \
 	done; \
-	echo python3)
+	command -v python3)
+BOOTSTRAP = python="$(PYTHON)"; \
+	if [ -z "$$python" ]; then echo "Needlepoint needs Python 3.11 or newer; there is no python3 here." >&2; exit 1; fi; \
+	exec $$python bootstrap.py
 VENV := .venv/bin/python
 
 .PHONY: help run setup setup-dev test lint format types bench proof proof-long browser clients assets translations lock
@@ -27,10 +30,10 @@ run: setup ## set up what is missing, then serve on http://127.0.0.1:8000 (PORT,
 	@exec $(VENV) run.py
 
 setup: ## make .venv, install, fetch front-end files; only what has changed
-	@$(PYTHON) bootstrap.py run
+	@$(BOOTSTRAP) run
 
 setup-dev:
-	@$(PYTHON) bootstrap.py test
+	@$(BOOTSTRAP) test
 
 test: setup-dev clients ## lint, types and every test on both databases; what was skipped is printed last
 	@status=0; \
@@ -54,10 +57,10 @@ proof-long: setup-dev clients ## the nightly sizes and the soak
 	@exec $(VENV) -m pytest -m proof --long $(ARGS)
 
 browser: ## install Debian's Chromium and a Chinese font for the browser tests (as root)
-	@$(PYTHON) bootstrap.py browser
+	@$(BOOTSTRAP) browser
 
 clients: ## make .venv-clients: the calendar clients that prove the feeds
-	@$(PYTHON) bootstrap.py clients
+	@$(BOOTSTRAP) clients
 
 assets: setup ## fetch the front-end files again
 	@exec $(VENV) -m web.assets
@@ -75,4 +78,4 @@ lock: ## write the lock files anew from requirements*.txt and package.json
 	done
 	@rm -rf .venv-lock
 	@npm install --package-lock-only --ignore-scripts --omit-lockfile-registry-resolved --no-audit
-	@$(PYTHON) bootstrap.py strip-package-lock
+	@$(BOOTSTRAP) strip-package-lock

@@ -5,9 +5,8 @@ skipped while what it was made from has not changed, so a second run takes no ti
 line and a non-zero exit; missing front-end files are only a warning.
 """
 
+# No new syntax and only quoted new types: any Python 3 must read as far as main(), which refuses the old ones.
 # ruff: noqa: S603, S607 - every command run here is spelt out here
-from __future__ import annotations  # so that an old Python can read as far as the line that refuses it
-
 import hashlib
 import json
 import os
@@ -197,13 +196,13 @@ def strip_package_lock() -> None:
     path.write_text(json.dumps(lock, indent=2) + "\n")
 
 
-def clean_environment() -> dict[str, str]:
+def clean_environment() -> "dict[str, str]":
     """Return the environment without what would send packages or imports elsewhere."""
     astray = {"PIP_TARGET", "PIP_PREFIX", "PIP_USER", "PIP_REQUIREMENT", "PYTHONHOME", "PYTHONPATH", "VIRTUAL_ENV"}
     return {name: value for name, value in os.environ.items() if name not in astray}
 
 
-def run(command: Sequence[str | Path], failure: str, seconds: float | None = None) -> None:
+def run(command: "Sequence[str | Path]", failure: str, seconds: "float | None" = None) -> None:
     """Run a command without a word; raises Failed with its own reason."""
     try:
         done = subprocess.run(
@@ -218,6 +217,8 @@ def run(command: Sequence[str | Path], failure: str, seconds: float | None = Non
 def reason(output: str) -> str:
     """Return the line of a command's output that says why it failed."""
     lines = [line.strip() for line in output.splitlines() if line.strip()]
+    if any("connection" in line.lower() and line.startswith("WARNING: Retrying") for line in lines):
+        return "no connection to the package index"
     told = [line for line in lines if line.lower().startswith(("error", "e:", "fatal"))]
     return (told or lines or ["it said nothing"])[-1]
 
@@ -247,7 +248,7 @@ def set_up(goal: str, progress: Progress) -> None:
     return fetch_assets(progress)
 
 
-def main(arguments: list[str]) -> int:
+def main(arguments: "list[str]") -> int:
     if sys.version_info < OLDEST:
         print(f"Needlepoint needs Python 3.11 or newer; this is {sys.version.split()[0]}.", file=sys.stderr)
         return 1
