@@ -7,8 +7,10 @@ from typing import Any
 from apiflask import APIFlask
 
 from models.database import Database
-from web import errors, i18n, policy, security, shell
+from web import errors, i18n, policy, security, shell, words
 from web.accounts.pages import bp as accounts
+from web.api import api
+from web.feeds import bp as feeds
 from web.pages.account import bp as account
 from web.pages.documents import bp as documents
 from web.pages.health import bp as health
@@ -17,7 +19,7 @@ from web.settings import Settings, secret_key
 from web.site import Site
 from web.version import VERSION
 
-BLUEPRINTS = (health, documents, accounts, home, account)
+BLUEPRINTS = (health, documents, accounts, home, account, feeds, api)
 """Every part of the site. Each view in them declares its policy, or the application does not start."""
 
 
@@ -49,6 +51,7 @@ def create_app(settings: Settings, db: Database, *, clock: Callable[[], datetime
     policy.install(app)
     errors.install(app)
     i18n.install(app)
+    words.install(app)
     shell.install(app)
     describe(app)
     for blueprint in BLUEPRINTS:

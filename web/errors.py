@@ -23,7 +23,7 @@ from werkzeug.exceptions import HTTPException, SecurityError
 from models import NaiveInstant, Resource
 from models.database import DatabaseProblem
 from scheduler.errors import Conflict, DomainError, Invalid, NotAllowed, NotFound, SetupError, StaleVersion
-from web import i18n
+from web import i18n, words
 from web.error_codes import CODES, Words
 from web.security import csrf_token
 from web.site import is_api, site
@@ -32,7 +32,23 @@ log = logging.getLogger(__name__)
 
 PROBLEM = "application/problem+json"
 INSTANTS = frozenset(
-    {"starts", "ends", "until", "at", "other_at", "hold_until", "answer_by", "earliest", "latest", "expected_end"}
+    {
+        "starts",
+        "ends",
+        "since",
+        "until",
+        "expected_starts",
+        "expected_ends",
+        "first",
+        "last",
+        "at",
+        "other_at",
+        "hold_until",
+        "answer_by",
+        "earliest",
+        "latest",
+        "expected_end",
+    }
 )
 """Facts that are instants when they are whole numbers: the engine's epoch seconds."""
 
@@ -53,6 +69,17 @@ CODE_OF_STATUS = {
     503: "unavailable",
 }
 RETRY_SECONDS = 5
+WORDS_OF = {
+    "role": words.role,
+    "other_role": words.role,
+    "status": words.status,
+    "needed": words.kind,
+    "kind": lambda code: words.milestone(code) if code in words.MILESTONES else words.kind(code),
+    "other": words.milestone,
+    "family": words.family,
+    "flag": words.flag,
+}
+"""Facts that are codes, and where their words are."""
 
 
 class SignInNeeded(DomainError):
@@ -84,9 +111,9 @@ def install(app: Flask) -> None:
 
 def status_of(error: DomainError) -> int:
     """Return the HTTP status of a refusal: by its code, else by its kind, else 409."""
-    words = CODES.get(error.code)
-    if words is not None and words.status is not None:
-        return words.status
+    said = CODES.get(error.code)
+    if said is not None and said.status is not None:
+        return said.status
     return next((status for kind, status in STATUS_OF_KIND.items() if isinstance(error, kind)), 409)
 
 
@@ -102,11 +129,11 @@ def sentence(code: str, facts: Mapping[str, Any] | None = None) -> str:
 
 def terminal_line(error: DomainError) -> str:
     """Return a refusal as one English line for the terminal; needs no application."""
-    words = CODES.get(error.code)
-    if words is None:
+    said = CODES.get(error.code)
+    if said is None:
         return str(error)
     facts = {name: str(value) for name, value in error.facts.items()}
-    return f"{words.title}: {words.detail % defaultdict(lambda: '–', facts)}"
+    return f"{said.title}: {said.detail % defaultdict(lambda: '–', facts)}"
 
 
 def _words(code: str) -> Words:
@@ -129,8 +156,8 @@ def _say(name: str, value: Any) -> str:
         return i18n.daylabel(value)
     if name in ("resource", "bed") and isinstance(value, str):
         return resource_name(value)
-    if name in ("role", "other_role", "status", "kind", "other", "needed", "sex"):
-        return i18n.term(str(value))
+    if name in WORDS_OF:
+        return WORDS_OF[name](str(value))
     if isinstance(value, list | tuple):
         return ", ".join(str(each) for each in value)
     return str(value)

@@ -9,14 +9,14 @@ from datetime import date, datetime
 from functools import lru_cache
 from io import BytesIO
 from pathlib import Path
-from typing import Any, Literal, cast
+from typing import Any, Literal
 
 from babel.dates import format_date
 from babel.messages.mofile import write_mo
 from babel.messages.pofile import read_po
 from babel.support import NullTranslations, Translations
 from flask import Flask, g, has_request_context, request
-from flask_babel import Babel, Domain, force_locale, get_locale, gettext, pgettext
+from flask_babel import Babel, Domain, force_locale, get_locale, pgettext
 
 from models import from_seconds
 from web.site import is_api, place
@@ -57,12 +57,11 @@ def install(app: Flask) -> None:
         age=age,
         rfc3339=rfc3339,
         isoday=isoday,
-        term=term,
         role_name=role_name,
         state=state,
     )
     app.jinja_env.globals.update(
-        language=language, html_language=html_language, other_language=other_language, role_name=role_name, term=term
+        language=language, html_language=html_language, other_language=other_language, role_name=role_name
     )
 
 
@@ -182,79 +181,6 @@ ROLE_NAMES = {
     "administrator": lambda: pgettext("account role", "Administrator"),
     "auditor": lambda: pgettext("account role", "Auditor"),
     "recorder": lambda: pgettext("account role", "Recorder"),
-}
-
-
-def term(code: str) -> str:
-    """Return the word for one of the fixed codes (roles in a step, statuses, kinds, milestones), or the code."""
-    return TERMS[code]() if code in TERMS else code
-
-
-TERMS = {
-    # Roles in a step.
-    "room": lambda: gettext("room"),
-    "operator": lambda: gettext("operator"),
-    "assistant": lambda: gettext("assistant"),
-    "scrub-nurse": lambda: gettext("scrub nurse"),
-    "circulating-nurse": lambda: gettext("circulating nurse"),
-    "ir-operator": lambda: gettext("interventional operator"),
-    "ir-assistant": lambda: gettext("interventional assistant"),
-    "radiotherapist": lambda: gettext("radiotherapist"),
-    "afterloader": lambda: gettext("afterloader"),
-    "recorder": lambda: gettext("recorder"),
-    "generator": lambda: gettext("generator"),
-    "probe": lambda: gettext("probe"),
-    "device": lambda: gettext("device"),
-    "place": lambda: gettext("place"),
-    "recovery": lambda: gettext("recovery place"),
-    "bed": lambda: gettext("bed"),
-    "patient": lambda: gettext("patient"),
-    # Kinds of resource.
-    "physician": lambda: gettext("physician"),
-    "nurse": lambda: gettext("nurse"),
-    "anaesthetist": lambda: gettext("anaesthetist"),
-    "physicist": lambda: gettext("physicist"),
-    "radiographer": lambda: gettext("radiographer"),
-    # Statuses.
-    "proposed": lambda: gettext("proposed"),
-    "reserved": lambda: gettext("reserved"),
-    "pending": lambda: gettext("on hold"),
-    "booked": lambda: gettext("booked"),
-    "arrived": lambda: gettext("arrived"),
-    "in-progress": lambda: gettext("in progress"),
-    "fulfilled": lambda: gettext("done"),
-    "unplaced": lambda: gettext("without a place"),
-    "cancelled": lambda: gettext("cancelled"),
-    "noshow": lambda: gettext("did not come"),
-    "entered-in-error": lambda: gettext("entered in error"),
-    "finished": lambda: gettext("finished"),
-    "blocked": lambda: gettext("blocked"),
-    "requested": lambda: gettext("requested"),
-    "confirmed": lambda: gettext("confirmed"),
-    "declined": lambda: gettext("declined"),
-    # Milestones.
-    "called": lambda: gettext("called"),
-    "in-room": lambda: gettext("in the room"),
-    "started": lambda: gettext("started"),
-    "ended": lambda: gettext("ended"),
-    "out": lambda: gettext("out of the room"),
-    # Why somebody or something is away.
-    "leave": lambda: gettext("leave"),
-    "closure": lambda: gettext("closed"),
-    "maintenance": lambda: gettext("maintenance"),
-    # Phases.
-    "setup": lambda: gettext("set-up"),
-    "procedure": lambda: gettext("procedure"),
-    "cleanup": lambda: gettext("clean-up"),
-    # Sex.
-    "male": lambda: gettext("male"),
-    "female": lambda: gettext("female"),
-    "other": lambda: gettext("other"),
-    "unknown": lambda: gettext("not known"),
-    # Urgency.
-    "emergency": lambda: gettext("emergency"),
-    "urgent": lambda: gettext("urgent"),
-    "elective": lambda: gettext("elective"),
 }
 
 

@@ -1,16 +1,166 @@
 """The front page: what this person does next, in order, with one action each."""
 
-from apiflask import APIBlueprint
-from flask import Response
+from collections.abc import Iterable
+from dataclasses import dataclass
+from datetime import date, datetime
+from typing import Any
 
+from apiflask import APIBlueprint
+from flask import Response, g
+from sqlalchemy import select
+from sqlalchemy.orm import Session
+
+from models import Slot, Step
+from models.appointment import ACTIVE_STATUSES
+from scheduler import audit, dayboard, ward
+from scheduler.dayboard import Case
+from scheduler.errors import Conflict
+from web import policy as rights
 from web import shell
+from web.i18n import isoday
 from web.policy import READ, policy
-from web.site import today
+from web.site import site, today
 
 bp = APIBlueprint("home", __name__, enable_openapi=False)
+
+MOST = 12
+"""Entries of one kind: more is a list of its own, which the board's strip has."""
+LIVE = ("reserved", "pending", "booked", "arrived", "in-progress", "fulfilled", "unplaced")
+AHEAD = ("reserved", "booked", "arrived", "in-progress")
+
+
+@dataclass(frozen=True, slots=True)
+class Todo:
+    """One thing to do: its kind decides the words, `path` is the one action."""
+
+    kind: str
+    case: Case
+    path: str
+    due: datetime | None = None
+    late: bool = False
+    about: dayboard.Held | None = None
+    """The resource of another department that has not answered."""
+
+
+@dataclass(frozen=True, slots=True)
+class Counts:
+    """The day in figures, cases as steps."""
+
+    cases: int
+    running: int
+    done: int
+    cancelled: int
+
+
+@dataclass(frozen=True, slots=True)
+class Tonight:
+    """The ward's coming midnight. `planned` counts beds that the plan fills, those lain in included."""
+
+    open_beds: int
+    planned: int
+    admissions: int
+    discharges: int
+
+    @property
+    def free(self) -> int:
+        return self.open_beds - self.planned
 
 
 @bp.get("/")
 @policy(READ)
 def home() -> Response:
-    return shell.page("home.html", day=today())
+    """Show what waits for this person. Without a department there is nothing to show but how to load one."""
+    now, day = site().now(), today()
+    with site().read() as session:
+        version = f"{audit.changed(session)}|{now:%Y%m%d%H%M}|{g.visitor.csrf}"
+        unchanged = shell.unless_seen(version)
+        if unchanged is not None:
+            return unchanged
+        try:
+            facts = _facts(session, day, now)
+        except Conflict as missing:
+            return shell.page("home.html", day=day, missing=missing)
+    return shell.seen_as(shell.page("home.html", day=day, **facts), version)
+
+
+def _facts(session: Session, day: date, now: datetime) -> dict[str, Any]:
+    starts, ends = dayboard.day_span(session, day)
+    cases = dayboard.cases(session, starts=starts, ends=ends)
+    return {
+        "counts": _counts(cases),
+        "tonight": _tonight(session, day, now),
+        "mine": _mine(session, starts, ends, now) if g.actor.resource else None,
+        "todos": _todos(session, now) if rights.may(rights.BOOK) else [],
+    }
+
+
+def _counts(cases: Iterable[Case]) -> Counts:
+    statuses = [case.status for case in cases]
+    return Counts(
+        cases=sum(status in LIVE for status in statuses),
+        running=statuses.count("in-progress"),
+        done=statuses.count("fulfilled"),
+        cancelled=sum(status in ("cancelled", "noshow") for status in statuses),
+    )
+
+
+def _tonight(session: Session, day: date, now: datetime) -> Tonight | None:
+    """Return the ward's figures for the night that comes; None for a department without beds."""
+    row = ward.occupancy(session, day, day, now=now)[0]
+    return Tonight(row.open_beds, row.planned, row.admissions, row.discharges) if row.open_beds else None
+
+
+def _mine(session: Session, starts: datetime, ends: datetime, now: datetime) -> list[Case]:
+    """Return this person's own cases of the day that are not over, the next one first."""
+    cases = dayboard.cases(session, starts=starts, ends=ends, resource=g.actor.resource, statuses=AHEAD)
+    return [case for case in cases if case.milestone("out") is None]
+
+
+def _todos(session: Session, now: datetime) -> list[Todo]:
+    return [*_unplaced(session), *_holds(session, now), *_unanswered(session, now)]
+
+
+def _unplaced(session: Session) -> list[Todo]:
+    cases = dayboard.cases(session, statuses=["unplaced"], limit=MOST)
+    return [Todo("unplaced", case, _on_board(case), case.starts, late=True) for case in cases]
+
+
+def _holds(session: Session, now: datetime) -> list[Todo]:
+    """Return one entry for each living hold, the one that lapses first first."""
+    cases = dayboard.cases(session, statuses=["pending"])
+    living = {case.appointment: case for case in reversed(cases) if case.hold_until and case.hold_until > now}
+    first = sorted(living.values(), key=lambda case: (case.hold_until, case.step))[:MOST]
+    return [Todo("hold", case, f"/book?hold={case.appointment}", case.hold_until) for case in first]
+
+
+def _unanswered(session: Session, now: datetime) -> list[Todo]:
+    """Return what other departments were asked and have not confirmed, the earliest answer due first."""
+    waiting = _waiting(session, now)
+    found = []
+    for case in _cases_of(session, waiting):
+        for held in case.held:
+            if held.confirmation in ("requested", "declined"):
+                late = held.confirmation == "declined" or (held.answer_by is not None and held.answer_by < now)
+                found.append(Todo(held.confirmation, case, _on_board(case), held.answer_by, late, held))
+    return sorted(found, key=lambda todo: (not todo.late, todo.due or todo.case.starts))[:MOST]
+
+
+def _waiting(session: Session, now: datetime) -> list[str]:
+    """Return the public ids of the coming steps that wait for another department."""
+    query = (
+        select(Step.public_id)
+        .join(Slot, Slot.step_id == Step.id)
+        .where(Slot.confirmation.in_(["requested", "declined"]), Slot.status.in_(ACTIVE_STATUSES), Slot.ends > now)
+        .group_by(Step.public_id, Step.starts)
+        .order_by(Step.starts)
+        .limit(MOST)
+    )
+    return list(session.scalars(query))
+
+
+def _cases_of(session: Session, steps: Iterable[str]) -> list[Case]:
+    return [case for step in steps for case in dayboard.cases(session, step=step)]
+
+
+def _on_board(case: Case) -> str:
+    return f"/board/{isoday(case.starts)}?open={case.step}"
