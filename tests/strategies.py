@@ -76,7 +76,7 @@ def _staffed(problem: Problem) -> bool:
 
 def _problem(chance: Random) -> Problem:
     zone, first = chance.choices(ZONES, weights=(6, 1, 1, 2, 1, 1, 1))[0]
-    grid = Grid(first, first + timedelta(days=chance.choice((2, 3, 3, 4))), zone)
+    grid = Grid(first, first + timedelta(days=chance.choice((2, 2, 3, 4))), zone)
     resources = {each.code: each for each in _resources(chance, grid)}
     protocol = parse(_document(chance, list(resources)))
     patient = PATIENT if chance.random() < 0.8 else None
@@ -120,14 +120,14 @@ def _licences(chance: Random, grid: Grid) -> tuple[Licence, ...]:
 
 
 def _opening(chance: Random, grid: Grid) -> tuple[Span, ...]:
-    if chance.random() < 0.1:
+    if chance.random() < 0.04:
         return (Span(grid.origin, grid.end),)
     spans: list[Span] = []
     for day in grid.days():
-        for low, high in ((450, 540), (780, 840)):
-            if chance.random() < 0.8:
+        for low, high in ((480, 540), (780, 840)):
+            if chance.random() < 0.75:
                 minute = chance.randrange(low, high, chance.choice((1, 5, 30)))
-                length = chance.choice((60, 120, 180, 181, 240)) if chance.random() < 0.95 else 960
+                length = chance.choice((60, 90, 120, 121, 150)) if chance.random() < 0.97 else 960
                 span = Span(instant(day, minute, grid.zone), instant(day, minute, grid.zone) + length * MINUTE)
                 if not spans or spans[-1].ends <= span.starts:
                     spans.append(span)
@@ -149,7 +149,8 @@ def _busy(chance: Random, grid: Grid, kind: str) -> tuple[Busy, ...]:
 
 
 def _document(chance: Random, codes: list[str]) -> dict[str, Any]:
-    steps = [_step(chance, f"s{number + 1}", codes) for number in range(chance.choices((1, 2, 3), weights=(3, 4, 3))[0])]
+    count = chance.choices((1, 2, 3), weights=(3, 4, 4))[0]
+    steps = [_step(chance, f"s{number + 1}", codes, 0.4 - 0.1 * count) for number in range(count)]
     lags = [_lag(chance, steps, place) for place in range(1, len(steps))]
     names = {"zh": "测试", "en": "Test"}
     return {
@@ -164,14 +165,17 @@ def _document(chance: Random, codes: list[str]) -> dict[str, Any]:
     }
 
 
-def _step(chance: Random, code: str, codes: list[str]) -> dict[str, Any]:
-    phases = {"procedure": chance.randint(1, 40)}
-    for phase, longest in (("setup", 12), ("cleanup", 12), ("recovery", 60)):
+def _step(chance: Random, code: str, codes: list[str], more: float) -> dict[str, Any]:
+    phases = {"procedure": chance.randint(1, 30)}
+    for phase, longest in (("setup", 12), ("cleanup", 12), ("recovery", 40)):
         if chance.random() < 0.6:
             phases[phase] = chance.randint(1, longest)
     step: dict[str, Any] = {"code": code, "name": {"zh": "步", "en": "Step"}, "phases": phases}
-    step["need"] = [_need(chance, f"r{number + 1}", phases, codes) for number in range(chance.choice((1, 1, 2, 3)))]
-    if chance.random() < 0.4:
+    step["need"] = [
+        _need(chance, f"r{number + 1}", phases, codes)
+        for number in range(1 + 2 * (chance.random() < more) + (chance.random() < 0.3))
+    ]
+    if chance.random() < 0.35:
         nights = chance.choice((0, 1, 1, 2))
         step["stay"] = {"nights": nights, "nights_before": max(chance.choice((0, 0, 1)), 1 - nights)}
         step["stay"]["attributes"] = ["x"] if chance.random() < 0.2 else []
@@ -179,7 +183,7 @@ def _step(chance: Random, code: str, codes: list[str]) -> dict[str, Any]:
 
 
 def _need(chance: Random, role: str, phases: Mapping[str, int], codes: list[str]) -> dict[str, Any]:
-    kind = chance.choices(KINDS, weights=(6, 6, 3, 1, 1))[0]
+    kind = chance.choices(KINDS, weights=(8, 8, 4, 2, 1))[0]
     need: dict[str, Any] = {"role": role, "kind": kind, "count": 2 if chance.random() < 0.1 else 1}
     if chance.random() < 0.5:
         present = [phase for phase in ("setup", "procedure", "cleanup", "recovery") if phase in phases]
@@ -197,12 +201,12 @@ def _need(chance: Random, role: str, phases: Mapping[str, int], codes: list[str]
 def _lag(chance: Random, steps: list[dict[str, Any]], place: int) -> dict[str, Any]:
     before = steps[chance.randrange(place)]
     lag: dict[str, Any] = {"from": before["code"], "to": steps[place]["code"]}
-    least = chance.choice((None, 0, 0, 1))
+    least = chance.choice((None, None, 0, 0, 1))
     if chance.random() < 0.5:
         minutes = None if least is None else least * chance.randint(1, 300)
-        lag |= {"min_minutes": minutes, "max_minutes": (minutes or 0) + chance.choice((123, 400, 2000))}
+        lag |= {"min_minutes": minutes, "max_minutes": (minutes or 0) + chance.choice((123, 400, 2000, 3000))}
     else:
-        lag |= {"min_days": least, "max_days": (least or 0) + chance.choice((0, 1, 2))}
+        lag |= {"min_days": least, "max_days": (least or 0) + chance.choice((0, 1, 1, 2))}
         if chance.random() < 0.4:
             lag["target_days"] = [lag["max_days"], lag["max_days"]]
     if chance.random() < 0.3:
@@ -281,9 +285,21 @@ class Oracle:
             if len(done) == len(self.problem.protocol.steps):
                 return True
             after = self.problem.protocol.steps[len(done)]
-            if any(self._placeable(done, at) for at in self._within_lag(after, done)):
+            if not self._hopeless(done) and any(self._placeable(done, at) for at in self._within_lag(after, done)):
                 return True
         return False
+
+    def _hopeless(self, placed: dict[str, tuple[int, frozenset[tuple[str, int, int]]]]) -> bool:
+        """Return whether a step has no start left beside those placed; only saves time."""
+        lags = [lag for lag in self.problem.protocol.lags if lag.first in placed and lag.then not in placed]
+        return not all(self._has_room(self.problem.protocol.step(lag.then), placed) for lag in lags)
+
+    def _has_room(self, step: Step, placed: Mapping[str, Any]) -> bool:
+        return any(
+            not self._clash(step, at, used, placed)
+            for at in self._within_lag(step, placed)
+            for used in self._ways(step, at)
+        )
 
     def _clash(self, step: Step, starts: int, used: frozenset[tuple[str, int, int]], placed: Mapping[str, Any]) -> bool:
         ends = starts + sum(minutes for _, minutes in step.minutes) * MINUTE
@@ -345,7 +361,9 @@ class Oracle:
                 return
             units.append((need, low, high, able))
         required = [
-            (need.role, self._required(step, need.role)) for need in self._needs(step) if self._required(step, need.role)
+            (need.role, self._required(step, need.role))
+            for need in self._needs(step)
+            if self._required(step, need.role)
         ]
         for chosen in self._choices(units, ()):
             if all((role, code) in chosen for role, code in required):
@@ -626,9 +644,7 @@ def _moved(plan: StepPlan, problem: Problem, chance: Random) -> list[StepPlan]:
 
 def _moved_without_bed(plan: StepPlan, problem: Problem, chance: Random) -> list[StepPlan]:
     (moved,) = _moved(plan, problem, chance)
-    slots = tuple(
-        old if old.role == "bed" else new for old, new in zip(plan.slots, moved.slots, strict=True)
-    )
+    slots = tuple(old if old.role == "bed" else new for old, new in zip(plan.slots, moved.slots, strict=True))
     return [replace(moved, slots=slots)]
 
 

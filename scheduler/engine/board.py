@@ -27,14 +27,22 @@ class Board:
     def free(self, code: str, relaxed: Set[str] = NOTHING) -> int:
         """Return the cells at which a resource is open and not taken. What the world lacked is left in it."""
         if relaxed:
-            return self._cached(("free", code, relaxed), self._without, code, relaxed)
+            relaxed = relaxed & (self._kinds(code) | {"closed"})
+        if relaxed:
+            return self.cached(("free", code, relaxed), self._without, code, relaxed)
         ready = self.world.masks.get(code)
         if ready is None:
             ready = self.world.masks[code] = self._without(code, NOTHING)
         return ready
 
+    def _kinds(self, code: str) -> frozenset[str]:
+        """Return the reasons for which a resource is ever taken; setting another one aside changes nothing."""
+        return self.cached(("kinds", code), occupancy.reasons, self.world, code)
+
     def _without(self, code: str, relaxed: Set[str]) -> int:
         opened = (1 << self.grid.cells) - 1 if "closed" in relaxed else self._opened(code)
+        if self._kinds(code) <= relaxed:
+            return opened
         return opened & ~occupancy.mask(self.world, code, relaxed)
 
     def _opened(self, code: str) -> int:
@@ -42,11 +50,11 @@ class Board:
         if opening.always_open(self.world, code):
             return (1 << self.grid.cells) - 1
         key = ("opened", id(self.world.opening.get(code)))
-        return self._cached(key, opening.mask, self.world, code)
+        return self.cached(key, opening.mask, self.world, code)
 
     def patient(self, step: Step, relaxed: Set[str] = NOTHING) -> int:
         """Return the starts at which the patient is free for the whole step, recovery included."""
-        return self._cached(("patient", step.code, relaxed), self._patient, step, relaxed)
+        return self.cached(("patient", step.code, relaxed), self._patient, step, relaxed)
 
     def _patient(self, step: Step, relaxed: Set[str]) -> int:
         free, code = (1 << self.grid.cells) - 1, self.problem.patient
@@ -56,7 +64,7 @@ class Board:
 
     def asks(self, step: Step, role: str, relaxed: Set[str] = NOTHING) -> tuple[Ask, ...]:
         """Return what one role of a step asks for: two asks where one of several resources is required."""
-        return self._cached(("asks", step.code, role, relaxed), self._asks, step, role, relaxed)
+        return self.cached(("asks", step.code, role, relaxed), self._asks, step, role, relaxed)
 
     def _asks(self, step: Step, role: str, relaxed: Set[str]) -> tuple[Ask, ...]:
         if DROPPED in relaxed:
@@ -78,7 +86,7 @@ class Board:
         return next(need for need in step.needs if need.role == role)
 
     def candidates(self, need: Need) -> list[Resource]:
-        return self._cached(("able", need), eligibility.candidates, need, self.world)
+        return self.cached(("able", need), eligibility.candidates, need, self.world)
 
     def _starts(self, step: Step, need: Need, resource: Resource, relaxed: Set[str]) -> int:
         free_relaxed = relaxed - {"required-resource", "no-licence"}
@@ -93,16 +101,16 @@ class Board:
         if licensed != -1:
             return bitmap.runs(self.free(code, relaxed) & licensed, cells)
         key = ("runs", code, relaxed, cells)
-        return self._cached(key, lambda: bitmap.runs(self.free(code, relaxed), cells))
+        return self.cached(key, lambda: bitmap.runs(self.free(code, relaxed), cells))
 
     def feasible(self, asks: Iterable[Ask]) -> int:
         """Return the starts at which all asks can be filled at once, no resource twice; -1 when nothing is asked."""
         found = -1
         for group in connected(asks):
-            found &= self._cached(("group", *map(id, group)), enough_in, group)
+            found &= self.cached(("group", *map(id, group)), enough_in, group)
         return found
 
-    def _cached(self, key: Any, work: Any, *arguments: Any) -> Any:
+    def cached(self, key: Any, work: Any, *arguments: Any) -> Any:
         if key not in self._cache:
             self._cache[key] = work(*arguments)
         return self._cache[key]

@@ -1,6 +1,6 @@
 """Explains, day by day, why a pathway cannot start: the smallest set of blockers whose absence would free the day."""
 
-from collections.abc import Iterator
+from collections.abc import Hashable, Iterator
 from dataclasses import dataclass
 from itertools import combinations
 
@@ -59,7 +59,8 @@ class Inquiry:
         self.window = window.mask(problem)
         self.first = problem.protocol.steps[0]
         self.suspects = list(self._all_suspects())
-        self._variants: dict[frozenset[tuple[tuple[str, str], frozenset[str]]], Pathway] = {}
+        self._variants: dict[Hashable, Pathway] = {}
+        self._promised: dict[Hashable, int] = {}
 
     def refused(self, day: int) -> bool:
         """Return whether there are starts to try on a day and none of them is possible."""
@@ -93,9 +94,19 @@ class Inquiry:
     def _frees(self, day: int, aside: SetAside) -> bool:
         """Return whether the pathway could start on a day with some things set aside."""
         key = frozenset(aside.items())
-        if key not in self._variants:
+        if key not in self._promised:
             self._variants[key] = Pathway(self.board, aside)
-        return self._variants[key].possible(self._cells(day))
+            self._promised[key] = self._days_in(self._variants[key].first & self.window)
+        return bool(self._promised[key] >> day & 1) and self._variants[key].possible(self._cells(day))
+
+    def _days_in(self, starts: int) -> int:
+        """Return the days that hold a start, as bits."""
+        edges, found = day_edges(self.grid), 0
+        while starts:
+            day = self.grid.day_of(bitmap.lowest(starts))
+            found |= 1 << day
+            starts = starts >> edges[day + 1] << edges[day + 1]
+        return found
 
     def _blocked_wishes(self, day: int) -> Iterator[Blocker]:
         for suspect in self.suspects:
@@ -148,16 +159,12 @@ class Inquiry:
         fixed = {"": "lag", "patient": "patient-elsewhere"}.get(suspect.role)
         if fixed is not None:
             return fixed
-        required = self._required(suspect)
-        if required and all(resource.code != required for resource in self._candidates(suspect)):
-            return "required-resource"
-        if suspect.role == "bed":
-            return "no-bed"
-        if self._short(suspect):
-            return "nobody"
         already = aside.get(suspect.key, frozenset())
-        freeing = (code for code in REASONS if self._frees(day, {**aside, suspect.key: already | {code}}))
-        return next(freeing, "unavailable")
+        wish = ("required-resource",) if self._required(suspect) else ()
+        reasons = wish if suspect.role == "bed" or self._short(suspect) else wish + REASONS
+        freeing = (code for code in reasons if self._frees(day, {**aside, suspect.key: already | {code}}))
+        otherwise = "no-bed" if suspect.role == "bed" else "nobody" if self._short(suspect) else "unavailable"
+        return next(freeing, otherwise)
 
     def _candidates(self, suspect: Suspect) -> list[Resource]:
         return self.board.candidates(self.board.need(suspect.step, suspect.role))
@@ -173,7 +180,8 @@ class Inquiry:
         for one, other in combinations(self.suspects, 2):
             if self._frees(day, {one.key: dropped, other.key: dropped}):
                 first = self._reason(day, one, {other.key: dropped})
-                second = self._reason(day, other, {one.key: dropped})
+                gone = {first} if first in (*REASONS, "required-resource") else dropped
+                second = self._reason(day, other, {one.key: frozenset(gone)})
                 return (self._blocker(first, one, day), self._blocker(second, other, day))
         return ()
 

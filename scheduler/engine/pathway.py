@@ -57,6 +57,10 @@ class Pathway:
         self.whole = self._swept()
         self.bed_steps = [step.code for step in self.steps if any(ask.bed for ask in self.asks[step.code])]
         self.branching = len({lag.first for lag in self.lags.values()}) < len(self.lags)
+        self._tangled = self.branching or len(self.bed_steps) > 1
+        self._by_the_minute = {
+            step.code for step in self.steps if any(ask.bed and ask.role != "bed" for ask in self.asks[step.code])
+        }
         self._dead_ends: set[tuple[object, ...]] = set()
         self._beds_known: dict[tuple[tuple[str, int], ...], list[tuple[BedUnit, str]] | None] = {}
 
@@ -68,7 +72,7 @@ class Pathway:
     def possible(self, among: int) -> bool:
         """Return whether the pathway can start at any of some cells."""
         promised = self.first & among
-        if len(self.bed_steps) < 2 and not self.branching:
+        if not self._tangled:
             return promised != 0
         return any(self.at(cell) is not None for cell in bitmap.bits(promised))
 
@@ -93,33 +97,58 @@ class Pathway:
         return self.relaxed.get((step.code, role), NOTHING)
 
     def _own(self, step: Step) -> int:
+        return self.board.cached(("own", step.code, self._aside_in(step)), self._worked_out, step)
+
+    def _aside_in(self, step: Step) -> frozenset[object]:
+        """Return what is set aside in a step; variants that agree in it share the step's masks."""
+        return frozenset(item for item in self.relaxed.items() if item[0][0] == step.code)
+
+    def _worked_out(self, step: Step) -> int:
         patient = self.board.patient(step, self._of(step, "patient"))
         return patient & self.board.feasible(self.asks[step.code])
 
     def _swept(self) -> dict[str, int]:
-        whole = dict(self.own)
+        """Go from the last step to the first: a start stays when each step after it still finds one."""
+        whole, aside = dict(self.own), {step.code: self._aside_in(step) for step in self.steps}
         for step in reversed(self.steps[1:]):
             lag = self.lags[step.code]
-            whole[lag.first] &= lags.sweep(self.grid, lag, self.by_code[lag.first], step, whole[step.code])
+            before, key = self.by_code[lag.first], ("sweep", step.code, aside[step.code])
+            whole[lag.first] &= self.board.cached(key, lags.sweep, self.grid, lag, before, step, whole[step.code])
+            aside[lag.first] |= aside[step.code]
         return whole
 
     def _place(self, number: int, cells: dict[str, int]) -> dict[str, int] | None:
         """Place the steps from a number on after those already placed; backtrack where a choice spoils a later one."""
         if number == len(self.steps):
             return cells
-        step = self.steps[number]
-        candidates = self._candidates(step, cells)
-        dead_end = (candidates, *self._bed_key(cells))
-        last = number == len(self.steps) - 1
-        if last and dead_end in self._dead_ends:
+        key = self._future(number, cells)
+        if self._tangled and (key in self._dead_ends or not self._all_alive(number, cells)):
             return None
-        for cell in self._in_order(step, candidates, cells):
+        step = self.steps[number]
+        for cell in self._in_order(step, self._candidates(step, cells), cells):
             found = self._place(number + 1, {**cells, step.code: cell})
             if found is not None:
                 return found
-        if last:
-            self._dead_ends.add(dead_end)
+        self._dead_ends.add(key)
         return None
+
+    def _future(self, number: int, cells: dict[str, int]) -> tuple[object, ...]:
+        """Return all that the steps from a number on can know of those already placed."""
+        reached = self._reached(number, cells)
+        candidates = [self._candidates(step, cells) for step in reached]
+        whole = cells.values() if self.branching and len(reached) < len(self.steps) - number else ()
+        return (number, *candidates, *self._bed_key(cells), *whole)
+
+    def _reached(self, number: int, cells: dict[str, int]) -> list[Step]:
+        """Return the steps still to be placed whose lag runs from a step already placed."""
+        return [step for step in self.steps[number:] if self.lags[step.code].first in cells]
+
+    def _all_alive(self, number: int, cells: dict[str, int]) -> bool:
+        """Return whether each step that can be looked at has a start left, so that a dead branch is left early."""
+        return all(
+            next(self._in_order(step, self._candidates(step, cells), cells), None) is not None
+            for step in self._reached(number, cells)
+        )
 
     def _candidates(self, step: Step, cells: dict[str, int]) -> int:
         """Return the starts within the step's lag at which the patient is in no step placed before."""
@@ -142,20 +171,17 @@ class Pathway:
                 mask ^= 1 << cell
                 if self._beds({**cells, step.code: cell}) is not None:
                     yield cell
-                elif not self._needs_bed_by_the_minute(step):
+                elif step.code not in self._by_the_minute:
                     mask &= ~self._day(cell)
 
     def _day(self, cell: int) -> int:
         edges, day = day_edges(self.grid), self.grid.day_of(cell)
         return bitmap.cells(edges[day], edges[day + 1])
 
-    def _needs_bed_by_the_minute(self, step: Step) -> bool:
-        return any(ask.bed and ask.role != "bed" for ask in self.asks[step.code])
-
     def _bed_key(self, cells: dict[str, int]) -> tuple[tuple[str, int], ...]:
         """Return what of the starts decides about beds: the day of a stay, the cell of a bed needed by the minute."""
         return tuple(
-            (code, cells[code] if self._needs_bed_by_the_minute(self.by_code[code]) else self.grid.day_of(cells[code]))
+            (code, cells[code] if code in self._by_the_minute else self.grid.day_of(cells[code]))
             for code in self.bed_steps
             if code in cells
         )

@@ -46,7 +46,7 @@ def connected(asks: Iterable[Ask]) -> list[list[Ask]]:
     """Return the asks in groups that share no resource. A resource has one kind, so the groups stay small."""
     groups: list[list[Ask]] = []
     for ask in asks:
-        touching = [group for group in groups if any(ask.starts.keys() & other.starts.keys() for other in group)]
+        touching = [group for group in groups if any(not ask.starts.keys().isdisjoint(other.starts) for other in group)]
         groups = [group for group in groups if group not in touching]
         groups.append([other for group in touching for other in group] + [ask])
     return groups

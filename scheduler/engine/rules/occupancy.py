@@ -13,6 +13,13 @@ def reason(busy: Busy) -> str:
     return busy.kind if busy.kind in CLOSURES else "occupied"
 
 
+def reasons(world: World, code: str) -> frozenset[str]:
+    """Return all the reasons for which a resource is ever taken."""
+    return frozenset(
+        "occupied" if kind not in CLOSURES else kind for kind in {b.kind for b in world.busy.get(code, ())}
+    )
+
+
 def mask(world: World, code: str, ignored: Set[str] = frozenset()) -> int:
     """Return the cells at which a resource is taken, for other reasons than the ignored ones."""
     spans = world.busy.get(code, ())
