@@ -273,6 +273,7 @@ def free_port() -> int:
 @pytest.fixture
 def app(settings: Settings, department: Database, clock: Clock) -> Flask:
     """The application on the real department; its clock stands at `now`."""
+    # Here, so that a page that does not import stops only the tests of pages.
     from web.app import create_app
 
     application = create_app(settings, department, clock=clock)
