@@ -12,6 +12,7 @@ from web.accounts.pages import bp as accounts
 from web.api import api
 from web.feeds import bp as feeds
 from web.pages.account import bp as account
+from web.pages.book import bp as book
 from web.pages.documents import bp as documents
 from web.pages.health import bp as health
 from web.pages.home import bp as home
@@ -19,7 +20,7 @@ from web.settings import Settings, secret_key
 from web.site import Site
 from web.version import VERSION
 
-BLUEPRINTS = (health, documents, accounts, home, account, feeds, api)
+BLUEPRINTS = (health, documents, accounts, home, account, book, feeds, api)
 """Every part of the site. Each view in them declares its policy, or the application does not start."""
 
 

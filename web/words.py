@@ -156,6 +156,24 @@ BLOCKERS: Words = {
 """Short, for a cell; `because` makes the sentence."""
 
 
+CANCELLED: Words = {
+    "hold-expired": _("The hold lapsed"),
+    "hold-released": _("The hold was given back"),
+    "booking-undone": _("Booked by mistake, undone"),
+}
+"""Reasons the program gives by itself; what a person wrote is shown as written."""
+
+STATES: Words = {
+    "pending": "held",
+    "in-progress": "running",
+    "fulfilled": "done",
+    "noshow": "cancelled",
+    "entered-in-error": "cancelled",
+    "finished": "done",
+}
+"""Status → the class in base.css that draws it, where that is not the status itself."""
+
+
 def _said(words: Words, code: str | None) -> str:
     return str(words.get(code, code)) if code else ""
 
@@ -220,7 +238,32 @@ def blocker(code: str | None) -> str:
     return _said(BLOCKERS, code)
 
 
+def cancelled(reason: str | None) -> str:
+    """Say why something was cancelled."""
+    return _said(CANCELLED, reason)
+
+
+def state(code: str | None) -> str:
+    """Return the class that draws a status (`is-…` in base.css)."""
+    return _said(STATES, code)
+
+
 def install(app: Flask) -> None:
     """Give templates these functions as filters: `{{ case.status | status_word }}`."""
-    named = (role, kind, status, milestone, phase, urgency, sex, flag, confirmation, closure, title, family, blocker)
-    app.jinja_env.filters.update({f"{function.__name__}_word": function for function in named})
+    named = (
+        role,
+        kind,
+        status,
+        milestone,
+        phase,
+        urgency,
+        sex,
+        flag,
+        confirmation,
+        closure,
+        title,
+        family,
+        blocker,
+        cancelled,
+    )
+    app.jinja_env.filters.update({f"{function.__name__}_word": function for function in named}, state=state)
