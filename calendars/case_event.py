@@ -232,4 +232,4 @@ def _sibling(number: int, step: Sibling, feed: Feed, zone: ZoneInfo) -> str:
 
 def link(feed: Feed, case: Case, zone: ZoneInfo) -> str:
     """Return the page that tells more, to whoever is signed in and may read it."""
-    return f"{feed.address}/board/{case.starts.astimezone(zone).date().isoformat()}?case={case.appointment}"
+    return f"{feed.address}/board/{case.starts.astimezone(zone).date().isoformat()}?open={case.step}"
