@@ -2,7 +2,7 @@
 
 import hashlib
 import json
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from datetime import date, datetime, time
 from typing import Any
 
@@ -79,10 +79,18 @@ def read(document: Mapping[str, Any]) -> Protocol:
     if not isinstance(plain.pop(WITHDRAWN, False), bool):
         raise BadProtocol(str(plain.get("code", "?")), WITHDRAWN, "wrong-type", expected="bool")
     protocol = parse(plain)
-    for entry, text in (("code", protocol.code), ("name.zh", protocol.name_zh), ("name.en", protocol.name_en)):
+    for entry, text in _stored(protocol):
         if not is_text(text):
             raise BadProtocol(protocol.code[:64], entry, "bad-text", length=len(text))
     return protocol
+
+
+def _stored(protocol: Protocol) -> Iterator[tuple[str, str]]:
+    """Yield every text of a protocol that ends in a column of its own, with the entry it stands in."""
+    yield from (("code", protocol.code), ("name.zh", protocol.name_zh), ("name.en", protocol.name_en))
+    for step in protocol.steps:
+        yield f"step[{step.code[:64]}].code", step.code
+        yield from ((f"step[{step.code[:64]}].need[{need.role[:64]}].role", need.role) for need in step.needs)
 
 
 def publish(session: Session, document: Mapping[str, Any], *, now: datetime) -> ProtocolVersion:

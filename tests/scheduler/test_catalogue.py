@@ -139,6 +139,14 @@ def test_a_code_or_name_that_no_column_can_hold_is_refused(given: dict[str, Any]
     assert refused.value.reason == "bad-text"
 
 
+def test_a_role_that_no_slot_can_hold_is_refused() -> None:
+    long = document()
+    long["step"][0]["need"][1]["role"] = "r" * 256
+    with pytest.raises(BadProtocol) as refused:
+        catalogue.read(long)
+    assert (refused.value.entry[:12], refused.value.reason) == ("step[BX-FNA]", "bad-text")
+
+
 def test_the_digest_ignores_the_order_of_keys_and_nothing_else() -> None:
     turned = dict(reversed(list(FNA.items())))
     assert catalogue.digest(turned) == catalogue.digest(FNA)
