@@ -40,6 +40,24 @@ CODES: dict[str, Words] = {
     "idempotency-key-reused": Words(
         422, N_("This Idempotency-Key was used for something else"), N_("Use a new key for a new request.")
     ),
+    "bad-token": Words(
+        422,
+        N_("This proposal cannot be used"),
+        N_("It was altered, is more than an hour old or is for another patient (%(reason)s). Please search again."),
+    ),
+    "proposal-or-steps": Words(422, N_("Where to is not clear"), N_("Send either a proposal or steps, and not both.")),
+    "protocol-missing": Words(
+        422, N_("Which procedure is not clear"), N_("Name the procedure: these steps are not those of exactly one.")
+    ),
+    "bad-if-match": Words(422, N_("If-Match names no version"), N_('Send the ETag of what you saw, like "3".')),
+    "bad-idempotency-key": Words(
+        422, N_("Not an Idempotency-Key"), N_("Use 1 to %(limit)s visible ASCII characters without spaces.")
+    ),
+    "bad-cursor": Words(422, N_("This page cannot be found again"), N_("Start from the first page, without a cursor.")),
+    "time-out-of-range": Words(
+        422, N_("Not a time of ours"), N_("%(field)s must lie between 1900 and 2199: %(value)s.")
+    ),
+    "no-such-resource": Words(404, N_("No such resource"), N_("There is no room, person, device or bed %(resource)s.")),
     "unknown-protocol": Words(422, N_("No such procedure"), N_("There is no procedure with the code %(protocol)s.")),
     "protocol-not-in-force": Words(
         422, N_("This procedure is not offered then"), N_("%(protocol)s is not in force on %(date)s.")
@@ -189,7 +207,7 @@ CODES: dict[str, Words] = {
         N_("Something went wrong here"),
         N_("Nothing you did is to blame. Tell the administrator this number: %(request_id)s."),
     ),
-    "unavailable": Words(
+    "service-unavailable": Words(
         503,
         N_("The database does not answer"),
         N_("Nothing was saved. What you typed is still here; try again in a few seconds."),
@@ -229,7 +247,7 @@ CODES: dict[str, Words] = {
     ),
     "outside-opening": Words(None, N_("Outside opening hours"), N_("%(resource)s is not open %(span)s.")),
     "in-closure": Words(None, N_("Closed or on leave"), N_("%(resource)s is not there until %(until)s.")),
-    "occupied": Words(None, N_("Occupied"), N_("%(resource)s is occupied until %(until)s.")),
+    "occupied": Words(None, N_("Occupied"), N_("%(who)s is occupied until %(until)s.")),
     "patient-elsewhere": Words(
         409, N_("The patient is elsewhere"), N_("The patient has another appointment then (%(span)s).")
     ),
@@ -242,8 +260,7 @@ CODES: dict[str, Words] = {
     "maintenance": Words(None, N_("In maintenance"), N_("%(who)s: in maintenance.")),
     "no-licence": Words(None, N_("Nobody licensed"), N_("%(who)s: nobody licensed is there.")),
     "nobody": Words(None, N_("Nobody can do it"), N_("%(who)s: there is nobody and nothing that can.")),
-    "taken": Words(None, N_("Taken"), N_("%(who)s: taken until %(until)s.")),
-    "unavailable-role": Words(None, N_("Nobody free"), N_("%(who)s: nobody free long enough.")),
+    "unavailable": Words(None, N_("Nobody free"), N_("%(who)s: nobody free long enough.")),
     "required-resource": Words(None, N_("The wish stands in the way"), N_("%(who)s: %(resource)s is not free.")),
     "lag": Words(None, N_("The steps do not fit together"), N_("%(step)s finds no place at the right distance.")),
     "combination": Words(
@@ -251,15 +268,25 @@ CODES: dict[str, Words] = {
         N_("Each is free, but never together"),
         N_("Everything needed is free at some time, but never at the same time."),
     ),
+    # Calendar subscriptions.
+    "unknown-privacy": Words(422, N_("No such level of privacy"), N_("%(privacy)s is not one of: %(known)s.")),
+    "unknown-language": Words(422, N_("No such language"), N_("There is no language %(language)s here.")),
+    "names-not-allowed": Words(
+        403,
+        N_("Names do not leave in calendars"),
+        N_("This site or your role does not let patients' names leave in a calendar. Choose another level."),
+    ),
+    "too-many-feeds": Words(
+        409, N_("Too many subscriptions"), N_("You have %(limit)s subscriptions. Revoke one that nobody reads first.")
+    ),
+    "unknown-feed": Words(404, N_("No such subscription"), N_("It was revoked or has run out. Make a new one.")),
     # The installation; said on the terminal.
     "setup": Words(500, N_("The installation cannot run like this"), N_("Please look at docs/operations.md.")),
     "setting-bad": Words(500, N_("A bad setting"), N_("%(name)s: %(reason)s (docs/settings.md).")),
     "not-https": Words(
         500,
         N_("No https"),
-        N_(
-            "Other machines can reach %(host)s: set NEEDLEPOINT_BASE_URL to the https address (docs/settings.md)."
-        ),
+        N_("Other machines can reach %(host)s: set NEEDLEPOINT_BASE_URL to the https address (docs/settings.md)."),
     ),
     "secret-key-missing": Words(
         500,

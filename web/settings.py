@@ -42,6 +42,7 @@ class Settings(BaseSettings):
     max_body_kib: int = Field(1024, ge=16, validation_alias="NEEDLEPOINT_MAX_BODY_KIB")
     workers: int = Field(2, ge=1, le=64, validation_alias="NEEDLEPOINT_WORKERS")
     demonstration: bool = Field(True, validation_alias="NEEDLEPOINT_DEMONSTRATION")
+    feed_names: bool = Field(False, validation_alias="NEEDLEPOINT_FEED_NAMES")
 
     @field_validator("trusted_hosts", mode="before")
     @classmethod
