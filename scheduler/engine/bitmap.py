@@ -15,11 +15,14 @@ def filled(length: int, ranges: Iterable[tuple[int, int]]) -> int:
     One digit a cell in a text of zeros and ones: with hundreds of ranges this is several times faster than
     OR-ing integers, because a range costs one slice and the integer is made once.
     """
-    digits = bytearray(b"0") * length
+    digits, ones = bytearray(b"0") * length, b"1" * length
     for first, last in ranges:
-        first, last = max(first, 0), min(last, length)
+        if first < 0:
+            first = 0
+        if last > length:
+            last = length
         if first < last:
-            digits[length - last : length - first] = b"1" * (last - first)
+            digits[length - last : length - first] = ones[first:last]
     return int(digits, 2) if length else 0
 
 

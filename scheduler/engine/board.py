@@ -43,7 +43,7 @@ class Board:
         opened = (1 << self.grid.cells) - 1 if "closed" in relaxed else self._opened(code)
         if self._kinds(code) <= relaxed:
             return opened
-        return opened & ~occupancy.mask(self.world, code, relaxed)
+        return opened & ~occupancy.mask(self.world, code, relaxed & self._kinds(code))
 
     def _opened(self, code: str) -> int:
         """Return the open cells; resources that share a schedule share its spans and therefore the work."""

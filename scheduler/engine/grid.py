@@ -115,18 +115,14 @@ class Grid:
     def busy_mask(self, spans: Iterable[tuple[int, int]]) -> int:
         """Return the cells that any of the (starts, ends) touches, as `busy_bits`, many at once."""
         origin = self.origin
-        return bitmap.filled(
-            self.cells,
-            (((a - origin) // CELL_SECONDS, -((origin - b) // CELL_SECONDS)) for a, b in spans),
-        )
+        touched = [((a - origin) // CELL_SECONDS, -((origin - b) // CELL_SECONDS)) for a, b in spans]
+        return bitmap.filled(self.cells, touched)
 
     def free_mask(self, spans: Iterable[tuple[int, int]]) -> int:
         """Return the cells that lie wholly in one of the (starts, ends), as `free_bits`, many at once."""
         origin = self.origin
-        return bitmap.filled(
-            self.cells,
-            ((-((origin - a) // CELL_SECONDS), (b - origin) // CELL_SECONDS) for a, b in spans),
-        )
+        whole = [(-((origin - a) // CELL_SECONDS), (b - origin) // CELL_SECONDS) for a, b in spans]
+        return bitmap.filled(self.cells, whole)
 
 
 @lru_cache(maxsize=64)

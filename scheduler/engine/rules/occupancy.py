@@ -22,8 +22,8 @@ def reasons(world: World, code: str) -> frozenset[str]:
 
 def mask(world: World, code: str, ignored: Set[str] = frozenset()) -> int:
     """Return the cells at which a resource is taken, for other reasons than the ignored ones."""
-    spans = world.busy.get(code, ())
-    return world.grid.busy_mask((busy.starts, busy.ends) for busy in spans if reason(busy) not in ignored)
+    spans = [busy for busy in world.busy.get(code, ()) if not ignored or reason(busy) not in ignored]
+    return world.grid.busy_mask([(busy.starts, busy.ends) for busy in spans])
 
 
 def violations(reading: Reading) -> Iterator[Violation]:
