@@ -66,7 +66,7 @@ CODE_OF_STATUS = {
     422: "validation",
     428: "if-match-missing",
     429: "too-many-requests",
-    503: "unavailable",
+    503: "service-unavailable",
 }
 RETRY_SECONDS = 5
 WORDS_OF = {
@@ -78,6 +78,7 @@ WORDS_OF = {
     "other": words.milestone,
     "family": words.family,
     "flag": words.flag,
+    "unit": lambda code: gettext("days") if code == "days" else gettext("minutes"),
 }
 """Facts that are codes, and where their words are."""
 
@@ -91,7 +92,7 @@ class SignInNeeded(DomainError):
 class Unavailable(DomainError):
     """The database does not answer (503)."""
 
-    code = "unavailable"
+    code = "service-unavailable"
 
 
 def install(app: Flask) -> None:
@@ -318,7 +319,7 @@ def _http(error: HTTPException) -> Response:
         return make_response(error.get_response())
     code = "untrusted-host" if isinstance(error, SecurityError) else CODE_OF_STATUS.get(error.code, "bad-request")
     if error.code >= 500:
-        code = "unavailable" if error.code == HTTPStatus.SERVICE_UNAVAILABLE else "internal"
+        code = "service-unavailable" if error.code == HTTPStatus.SERVICE_UNAVAILABLE else "internal"
     if code == "bad-request" and is_api(request.path) and request.method not in ("GET", "HEAD"):
         code = "malformed"
     response = refuse(DomainError(code))

@@ -114,6 +114,11 @@ def _chinese() -> Translations:
     return Translations(compiled)
 
 
+def chinese(message: str) -> str:
+    """Return a message id's Chinese, outside any request."""
+    return str(_chinese().gettext(message))
+
+
 def local(value: Moment) -> datetime:
     """Turn an instant into the department's wall clock."""
     instant = from_seconds(value) if isinstance(value, int) else value
