@@ -54,3 +54,43 @@ def test_check_names_the_same_faults_as_the_oracle(number: int) -> None:
                     placement = strategies.spoilt(placement, problem, chance)
             codes = {violation.code for violation in check(problem, placement)}
             assert codes == oracle.codes(placement), f"department {seed}: {placement}"
+
+
+CODES = {
+    "bed-span-wrong",
+    "duplicate-step",
+    "extra-slot",
+    "in-closure",
+    "lacks-attribute",
+    "lag-too-long",
+    "lag-too-short",
+    "missing-step",
+    "need-not-filled",
+    "no-bed",
+    "not-eligible",
+    "occupied",
+    "outside-horizon",
+    "outside-opening",
+    "outside-window",
+    "patient-elsewhere",
+    "privilege-missing",
+    "require-not-met",
+    "role-taken-twice",
+    "self-overlap",
+    "slot-span-wrong",
+    "unknown-resource",
+    "unknown-step",
+    "wrong-kind",
+    "wrong-length",
+    "wrong-patient",
+}
+"""Every violation there is (docs/engine.md lists them with their facts)."""
+
+
+def test_the_random_placements_break_every_rule_there_is() -> None:
+    seen: set[str] = set()
+    for seed in range(400):
+        problem, chance = strategies.problem(seed), Random(seed)
+        placement = next(iter(find(problem, limit=1)), None) or strategies.random_placement(problem, chance)
+        seen |= {each.code for each in check(problem, strategies.spoilt(placement, problem, chance))}
+    assert seen == CODES
