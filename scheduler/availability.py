@@ -27,7 +27,7 @@ from models.types import from_seconds
 from scheduler.engine import world as engine
 from scheduler.engine.grid import Grid, Span, at_minute, local_date
 from scheduler.errors import Conflict
-from scheduler.working_days import Calendar, sessions_on
+from scheduler.working_days import Calendar, Hours, Timetable, sessions_on
 
 LONGEST_SLOT = timedelta(days=60)
 """No slot is longer; a bounded overlap query is 17 times faster than an open one (PERFORMANCE §2)."""
@@ -70,25 +70,8 @@ class Facts:
     revision: int
     resources: dict[str, engine.Resource]
     """Every active resource that may be planned, patients excepted, by code."""
-    schedules: dict[int, "Timetable"]
+    schedules: dict[int, Timetable]
     calendar: Calendar
-
-
-@dataclass(frozen=True, slots=True)
-class Hours:
-    """One open span of one weekday, in minutes after local midnight."""
-
-    weekday: int
-    start_minute: int
-    end_minute: int
-
-
-@dataclass(frozen=True, slots=True)
-class Timetable:
-    """A schedule without its rows, so that it outlives the session that read it."""
-
-    observes_holidays: bool
-    sessions: tuple[Hours, ...]
 
 
 _facts: dict[str, Facts] = {}

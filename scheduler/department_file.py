@@ -383,6 +383,7 @@ def _set_department(session: Session, row: Department, files: DepartmentFiles) -
     entry = files.department
     row.code, row.name_zh, row.name_en, row.zone = entry.code, entry.name_zh, entry.name_en, entry.zone
     row.parameters, row.digest = dict(entry.parameters), files.digest
+    row.revision = (row.revision or 0) + 1
     session.add(row)
 
 

@@ -12,10 +12,10 @@ from datetime import date, timedelta
 from functools import cached_property, lru_cache
 from typing import Any
 
-from sqlalchemy import delete, select
+from sqlalchemy import delete, select, update
 from sqlalchemy.orm import Session
 
-from models import CalendarDay, Schedule
+from models import CalendarDay, Department, Schedule
 from scheduler.errors import Invalid
 
 OFFICIAL, STATUTORY = "official", "statutory"
@@ -118,7 +118,24 @@ def _statutory(year: int) -> Mapping[date, SpecialDay]:
     }
 
 
-def sessions_on(schedule: Schedule, day: date, calendar: Calendar) -> list[tuple[int, int]]:
+@dataclass(frozen=True, slots=True)
+class Hours:
+    """One open span of one weekday, in minutes after local midnight."""
+
+    weekday: int
+    start_minute: int
+    end_minute: int
+
+
+@dataclass(frozen=True, slots=True)
+class Timetable:
+    """A schedule without its rows, so that it outlives the session that read it."""
+
+    observes_holidays: bool
+    sessions: tuple[Hours, ...]
+
+
+def sessions_on(schedule: Schedule | Timetable, day: date, calendar: Calendar) -> list[tuple[int, int]]:
     """Return a schedule's open minutes of one local day as half-open (start, end) pairs, in order.
 
     A day off closes every schedule that observes holidays; a make-up day at a weekend has Friday's sessions.
@@ -211,6 +228,7 @@ def load_holidays(session: Session, listed: HolidayList) -> int:
     """
     if not listed.days:
         return 0
+    session.execute(update(Department).values(revision=Department.revision + 1))
     first, last = date(listed.year, 1, 1), date(listed.year, 12, 31)
     dates = [day.date for day in listed.days]
     # The last days of December belong to the next year's list where that one named them.

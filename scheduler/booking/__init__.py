@@ -10,6 +10,7 @@ from scheduler.booking.mark import mark
 from scheduler.booking.patient_day import with_patient
 from scheduler.booking.propose import check, find
 from scheduler.booking.requests import BookRequest, FindRequest, Found, Override
+from scheduler.booking.rows import whole
 
 __all__ = [
     "BookRequest",
@@ -24,5 +25,6 @@ __all__ = [
     "mark",
     "renew",
     "reschedule",
+    "whole",
     "with_patient",
 ]

@@ -12,7 +12,7 @@ from scheduler.booking import rows
 from scheduler.booking.propose import check
 from scheduler.booking.requests import Override
 from scheduler.booking.telling import summary, tell
-from scheduler.engine.world import Placement, SlotPlan, StepPlan
+from scheduler.engine.world import Placement, SlotPlan, StepPlan, Violation
 from scheduler.errors import Conflict, Invalid
 
 LONGEST_REASON = 500
@@ -135,6 +135,11 @@ def reschedule(
     appointment = rows.whole(session, public_id)
     tell(session, appointment, "rescheduled", actor=actor, now=now, before=before)
     return appointment
+
+
+def _steps_named(violation: Violation) -> set[str]:
+    """Return every step a violation is about: a lag or an overlap between two names both."""
+    return {violation.facts[key] for key in ("step", "after", "other_step") if violation.facts.get(key)}
 
 
 def _moving(appointment: Appointment, placement: Placement) -> dict[str, StepPlan]:

@@ -15,6 +15,9 @@ from scheduler.engine.world import Placement, Problem, Violation
 from scheduler.errors import Invalid
 from scheduler.working_days import Calendar
 
+READING_TIME = timedelta(minutes=15)
+"""A proposal that was found a moment ago may begin while somebody still reads it; longer ago is the past."""
+
 LONGEST_SEARCH_DAYS = 366
 """A wider search is a mistake in a date."""
 
@@ -108,7 +111,7 @@ def check(
             protocol=catalogue.parsed(version),
             world=world,
             patient=patient_code,
-            earliest=to_seconds(now),
+            earliest=to_seconds(now - READING_TIME),
             latest=ends,
         ),
         placement,
