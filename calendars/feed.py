@@ -16,7 +16,7 @@ from pathlib import Path
 from zoneinfo import ZoneInfo
 
 import icalendar
-from sqlalchemy import Subquery, func, select, union
+from sqlalchemy import Subquery, func, select, true, union
 from sqlalchemy.orm import Session
 
 from calendars import ical
@@ -232,7 +232,9 @@ def _place(session: Session, code: str) -> _Place:
         select(
             Resource.id, Resource.revision, Resource.name_zh, Resource.name_en,
             Department.name_zh, Department.name_en, Department.revision, Department.zone,
-        ).where(Resource.code == code, Resource.active)
+        )
+        .join(Department, true())
+        .where(Resource.code == code, Resource.active)
     ).first()  # fmt: skip
     if row is None:
         raise NotFound("unknown-resource", resource=code)

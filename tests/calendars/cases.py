@@ -3,10 +3,11 @@
 from datetime import UTC, date, datetime, timedelta
 from typing import Any
 
+from sqlalchemy import update
 from sqlalchemy.orm import Session
 
 from calendars.case_event import Wording
-from models import Appointment
+from models import Appointment, Slot
 from models.database import Database
 from scheduler import booking, patients
 from scheduler.actor import SYSTEM
@@ -43,9 +44,13 @@ def book(
     earliest: datetime = DAY,
     require: dict[str, str] | None = None,
     hold: bool = False,
+    confirmed: bool = True,
     now: datetime = NOW,
 ) -> Appointment:
-    """Enter a patient and book them the first place that fits; return the appointment with all that hangs on it."""
+    """Enter a patient and book them the first place that fits; return the appointment with all that hangs on it.
+
+    `confirmed`: what it asks of other departments has been granted.
+    """
 
     def work(session: Session, now: datetime) -> Appointment:
         entry = patients.PatientEntry(number, name, "male", date(1960, 1, 2))
@@ -57,6 +62,8 @@ def book(
         wanted = booking.BookRequest(patient.public_id, protocol, placement, hold=hold)
         made = booking.book(session, wanted, actor=SYSTEM, now=now)
         session.flush()
+        if confirmed:
+            session.execute(update(Slot).where(Slot.confirmation == "requested").values(confirmation="confirmed"))
         return rows.whole(session, made.public_id)
 
     return db.transact(work, now=now)
