@@ -7,20 +7,22 @@ from typing import Any
 from apiflask import APIFlask
 
 from models.database import Database
-from web import errors, i18n, policy, security, shell, words
+from web import errors, i18n, policy, privacy, security, shell, words
 from web.accounts.pages import bp as accounts
 from web.api import api
 from web.feeds import bp as feeds
 from web.pages.account import bp as account
+from web.pages.board import bp as board
 from web.pages.book import bp as book
 from web.pages.documents import bp as documents
 from web.pages.health import bp as health
 from web.pages.home import bp as home
+from web.pages.lists import bp as lists
 from web.settings import Settings, secret_key
 from web.site import Site
 from web.version import VERSION
 
-BLUEPRINTS = (health, documents, accounts, home, account, book, feeds, api)
+BLUEPRINTS = (health, documents, accounts, home, account, book, board, lists, feeds, api)
 """Every part of the site. Each view in them declares its policy, or the application does not start."""
 
 
@@ -53,6 +55,7 @@ def create_app(settings: Settings, db: Database, *, clock: Callable[[], datetime
     errors.install(app)
     i18n.install(app)
     words.install(app)
+    privacy.install(app)
     shell.install(app)
     describe(app)
     for blueprint in BLUEPRINTS:

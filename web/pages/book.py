@@ -8,6 +8,7 @@ from apiflask import APIBlueprint
 from flask import Flask, Response, g, redirect, request
 from flask.blueprints import BlueprintSetupState
 from sqlalchemy.orm import Session
+from werkzeug.datastructures import MultiDict
 
 from scheduler import booking, patients
 from scheduler.booking import rows
@@ -43,7 +44,7 @@ def desk() -> Response:
     args = request.args
     asked = args.get("q", "")
     return _show(
-        read(args),
+        _asked(args),
         asked=asked,
         asked_procedure=args.get("p", ""),
         hold=args.get("hold") or None,
@@ -61,15 +62,15 @@ def find_patients() -> Response:
         found = patients.search(session, asked, 8)
     fragment = "book/_found.html" if shell.wants_fragment() else None
     if fragment is None:
-        return _show(read(request.args), asked=asked)
-    return shell.page(fragment, asked=asked, found=found, wishes=read(request.args))
+        return _show(_asked(request.args), asked=asked)
+    return shell.page(fragment, asked=asked, found=found, wishes=_asked(request.args))
 
 
 @bp.post("/book/patients")
 @policy(BOOK)
 def new_patient() -> Response:
     """Enter a patient and go on booking."""
-    wishes, form = read(request.form), request.form
+    wishes, form = _asked(request.form), request.form
     try:
         entry = patient_entry(form)
         made = site().transact(lambda session, now: patients.create(session, entry, actor=g.actor, now=now))
@@ -82,7 +83,7 @@ def new_patient() -> Response:
 @policy(BOOK)
 def hold() -> Response:
     """Hold the chosen proposal for this patient. The form's key makes a second Enter harmless."""
-    wishes, form = read(request.form), request.form
+    wishes, form = _asked(request.form), request.form
 
     def work(session: Session, now: datetime) -> dict[str, Any]:
         wanted = BookRequest(
@@ -124,7 +125,7 @@ def confirm(appointment: str) -> Response:
 @policy(BOOK)
 def renew(appointment: str) -> Response:
     """Give the hold its full time again."""
-    back = hold_address(read(request.form), appointment)
+    back = hold_address(_asked(request.form), appointment)
     return _changed(
         lambda session, now: booking.renew(session, appointment, version=_version(), actor=g.actor, now=now),
         back,
@@ -140,7 +141,7 @@ def release(appointment: str) -> Response:
         lambda session, now: booking.cancel(
             session, appointment, version=_version(), reason=RELEASED, actor=g.actor, now=now
         ),
-        read(request.form).url(),
+        _asked(request.form).url(),
         hold=appointment,
     )
 
@@ -193,8 +194,12 @@ def _changed(work: Callable[[Session, datetime], Any], then: str, **refused: Any
     try:
         site().transact(work)
     except DomainError as error:
-        return _show(read(request.form), notice=error, **refused)
+        return _show(_asked(request.form), notice=error, **refused)
     return _go(then)
+
+
+def _asked(args: "MultiDict[str, str]") -> Wishes:
+    return read(args, today())
 
 
 def _version() -> int:

@@ -8,16 +8,12 @@ from typing import Any
 
 from flask_babel import gettext, ngettext
 
-from scheduler.engine.protocol import Protocol
+from scheduler.engine.protocol import Protocol, Step
 from scheduler.engine.world import Placement, SlotPlan, StepPlan
 from scheduler.errors import Invalid
 from web.i18n import local, localname
 from web.pages.names import Names, Thing
 from web.pages.timeline import Timeline, draw
-
-HIDDEN = ("patient", "bed")
-"""Roles that are told apart from who and what else comes along."""
-ORDER = ("room", "physician", "anaesthetist", "nurse", "recorder", "physicist", "radiographer", "device", "place")
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,6 +24,8 @@ class Part:
     thing: Thing
     waiting: bool
     """Another department has yet to confirm it."""
+    leading: bool
+    """The room, or the physician who leads: what is said on the telephone."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -133,7 +131,10 @@ class Told:
     def _visit(self, plan: StepPlan, before: Visit | None, confirmations: Mapping[str, str | None] | None) -> Visit:
         step = self.protocol.step(plan.step)
         beds = [slot for slot in plan.slots if slot.role == "bed"]
-        parts = [self._part(slot, confirmations) for slot in plan.slots if slot.role not in HIDDEN]
+        order = [need.role for need in step.needs]
+        leading = leading_roles(step)
+        slots = sorted((slot for slot in plan.slots if slot.role in order), key=lambda slot: order.index(slot.role))
+        parts = tuple(self._part(slot, confirmations, slot.role in leading) for slot in slots)
         return Visit(
             code=plan.step,
             name=localname(step),
@@ -142,24 +143,27 @@ class Told:
             away=plan.starts + step.patient_minutes * 60,
             provisional=step.provisional,
             gap=_gap(before, plan) if before else "",
-            parts=tuple(sorted(parts, key=_rank)),
+            parts=parts,
             nights=self._nights(beds[0]) if beds else None,
         )
 
-    def _part(self, slot: SlotPlan, confirmations: Mapping[str, str | None] | None) -> Part:
+    def _part(self, slot: SlotPlan, confirmations: Mapping[str, str | None] | None, leading: bool) -> Part:
         thing = self.names[slot.resource]
-        waiting = (
-            thing.external if confirmations is None else confirmations.get(slot.resource) in ("requested", "declined")
-        )
-        return Part(slot.role, thing, waiting)
+        if confirmations is None:
+            waiting = thing.external
+        else:
+            waiting = confirmations.get(slot.resource) in ("requested", "declined")
+        return Part(slot.role, thing, waiting, leading)
 
     def _nights(self, slot: SlotPlan) -> Nights:
         count = (local(slot.ends).date() - local(slot.starts).date()).days
         return Nights(self.names[slot.resource], slot.starts, slot.ends, count, slot.starts >= self.firm_until)
 
 
-def _rank(part: Part) -> int:
-    return ORDER.index(part.thing.kind) if part.thing.kind in ORDER else len(ORDER)
+def leading_roles(step: Step) -> set[str]:
+    """Return the roles that a visit is known by: its room and the physician who leads it."""
+    leaders = [need.role for need in step.needs if need.kind == "physician"][:1]
+    return {*leaders, *(need.role for need in step.needs if need.kind == "room")}
 
 
 def _gap(before: Visit, plan: StepPlan) -> str:

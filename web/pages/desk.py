@@ -3,6 +3,7 @@
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from datetime import date, datetime, time, timedelta
+from itertools import islice
 from typing import Any
 from uuid import uuid4
 from zoneinfo import ZoneInfo
@@ -12,7 +13,7 @@ from flask_babel import gettext
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
-from models import Appointment, Patient, from_seconds
+from models import Appointment, Encounter, Patient, from_seconds
 from scheduler import availability, booking, catalogue, dayboard, patients
 from scheduler.booking import rows
 from scheduler.booking.change import plan_of
@@ -37,6 +38,8 @@ SHOWN = 5
 """Proposals at once: as many as keys 1 to 5 choose."""
 APART_MINUTES, APART_WITH_BED = 150, 24 * 60
 """Proposals this far apart give a choice on the telephone; with a bed it is the day that is chosen."""
+MOST_DAYS = 30
+"""Days searched one by one when hours of the day are wished."""
 LIVE = ("reserved", "pending", "booked", "arrived", "in-progress", "unplaced")
 
 
@@ -45,6 +48,7 @@ class Booking:
     """One appointment of the patient's, as one line."""
 
     id: str
+    protocol: str
     name: str
     status: str
     starts: datetime
@@ -159,6 +163,25 @@ class Desk:
     @property
     def mends(self) -> list[Mend]:
         return mends(self.search.refused) if self.search else []
+
+    @property
+    def faults(self) -> list[str]:
+        """What could not be read, by the names of the fields."""
+        fields = {
+            "from": gettext("From"),
+            "within": gettext("Within"),
+            "after": gettext("Not before"),
+            "before": gettext("Start by"),
+            "urgency": gettext("Urgency"),
+        }
+        return [fields[name] for name in self.wishes.faults]
+
+    @property
+    def twice(self) -> Booking | None:
+        """The same procedure, booked for this patient already: easily overheard on the telephone."""
+        if self.strip is None or self.moving is not None:
+            return None
+        return next((each for each in self.strip.bookings if each.protocol == self.wishes.protocol), None)
 
     @property
     def quick_days(self) -> list[tuple[str, date]]:
@@ -286,7 +309,7 @@ class Reader:
             if case.ends >= since and not lapsed:
                 name = localname({"name_zh": case.step_zh, "name_en": case.step_en})
                 room = localname(case.room) if case.room else ""
-                yield Booking(case.appointment, name, case.status, case.starts, room)
+                yield Booking(case.appointment, case.protocol, name, case.status, case.starts, room)
 
     # --- The procedure and the wishes.
 
@@ -317,10 +340,11 @@ class Reader:
 
     def search(self, wishes: Wishes, protocol: Protocol) -> Search:
         """Find proposals for the wishes, and say why not earlier. Raises what `booking.find` raises."""
-        founds = list(self._found(wishes, protocol))
-        version = founds[0].protocol
+        admitted = self._first_admission(wishes, protocol)
+        bounded = wishes if admitted is None else replace(wishes, first=max(admitted, wishes.first or admitted))
+        founds = list(self._found(bounded, protocol))
         placements = [placement for found in founds for placement in found.proposals][:SHOWN]
-        extra = self._with_preferred(wishes, protocol, placements)
+        extra = self._with_preferred(bounded, protocol, placements)
         merged = sorted([*placements, *extra], key=lambda each: each.steps[0].starts)[:SHOWN]
         provisional = frozenset(day for found in founds for day in found.provisional)
         told = Told(protocol, self.names, self._firm_until())
@@ -335,18 +359,51 @@ class Reader:
             for number, placement in enumerate(merged, start=1)
         )
         teller = Teller(self.session, protocol, self.names, wishes, Calendar.load(self.session), wishes.patient)
-        refusals = _until(merged, [refusal for found in founds for refusal in found.refusals], self.zone)
-        return Search(cards, tuple(teller.tell(refusals)), protocol, version.version, self._later(cards, wishes))
+        refused = teller.tell(_until(merged, founds))
+        first = max(wishes.first or self.today, self.today)
+        if admitted is not None and first < admitted:
+            refused = [teller.admission(first, admitted - timedelta(days=1)), *refused]
+        return Search(cards, tuple(refused), protocol, founds[0].protocol.version, self._later(cards, wishes))
+
+    def _first_admission(self, wishes: Wishes, protocol: Protocol) -> date | None:
+        """Return the first day a visit can have when its bed nights begin today; None when no bed comes before it.
+
+        The engine knows no yesterday: without this it offers a bed from last night. Who lies on the ward has one.
+        """
+        stay = protocol.steps[0].stay if not wishes.move else None
+        if stay is None or stay.nights_before == 0 or self._on_the_ward(wishes.patient):
+            return None
+        return self.today + timedelta(days=stay.nights_before)
+
+    def _on_the_ward(self, patient: str | None) -> bool:
+        if patient is None:
+            return False
+        query = (
+            select(Encounter.id)
+            .join(Patient, Patient.id == Encounter.patient_id)
+            .where(Patient.public_id == patient, Encounter.status == "in-progress")
+        )
+        return self.session.scalars(query).first() is not None
 
     def _found(self, wishes: Wishes, protocol: Protocol) -> Iterator[Found]:
-        """Search each window until there are enough; the first one is always searched."""
-        count = 0
-        for number, (earliest, latest) in enumerate(wishes.windows(self.now, self.zone)):
-            if number and count >= SHOWN:
-                return
+        """Search the whole span; with hours of the day wished, then each day from the first on which anything fits."""
+        whole = replace(wishes, after=None, before=None)
+        ((earliest, latest),) = whole.windows(self.now, self.zone)
+        found = self._find(wishes, protocol, earliest, latest, limit=SHOWN if wishes.any_hour else 1)
+        if wishes.any_hour:
+            yield found
+            return
+        yield replace(found, proposals=())
+        if not found.proposals:
+            return
+        first, count = local(found.proposals[0].steps[0].starts).date(), 0
+        days = (each for each in wishes.windows(self.now, self.zone) if local(each[0]).date() >= first)
+        for earliest, latest in islice(days, MOST_DAYS):
             found = self._find(wishes, protocol, earliest, latest, limit=SHOWN - count)
             count += len(found.proposals)
             yield found
+            if count >= SHOWN:
+                return
 
     def _find(self, wishes: Wishes, protocol: Protocol, earliest: datetime, latest: datetime, *, limit: int) -> Found:
         request = FindRequest(
@@ -413,7 +470,7 @@ class Reader:
             protocol=appointment.protocol_version.code,
             name=localname(appointment.protocol_version),
             patient=appointment.patient.public_id,
-            practitioners=tuple(_leaders(card, protocol)),
+            practitioners=tuple(_leaders(card)),
             visits=card.visits,
         )
 
@@ -468,21 +525,19 @@ def _has_all(placement: Placement, prefer: Any) -> bool:
     return set(prefer.values()) <= codes
 
 
-def _until(placements: Sequence[Placement], refusals: Iterable[Refusal], zone: ZoneInfo) -> list[Refusal]:
-    """Keep the refusals of days before the first proposal: later ones answer a question nobody asked."""
-    if not placements:
-        return list(refusals)
-    first = local(placements[0].steps[0].starts).date()
-    return [refusal for refusal in refusals if refusal.day < first]
+def _until(placements: Sequence[Placement], founds: Sequence[Found]) -> list[Refusal]:
+    """Return the refusals of days before the first proposal, each day once: the narrowest search says it best."""
+    first = local(placements[0].steps[0].starts).date() if placements else date.max
+    by_day = {refusal.day: refusal for found in founds for refusal in found.refusals if refusal.day < first}
+    return [by_day[day] for day in sorted(by_day)]
 
 
-def _leaders(card: Card, protocol: Protocol) -> Iterator[Thing]:
+def _leaders(card: Card) -> Iterator[Thing]:
     """Yield the physician who leads each visit, each once: whose list the booking is on."""
     seen: set[str] = set()
     for visit in card.visits:
-        roles = [need.role for need in protocol.step(visit.code).needs if need.kind == "physician"][:1]
         for part in visit.parts:
-            if part.role in roles and part.thing.code not in seen:
+            if part.leading and part.thing.kind == "physician" and part.thing.code not in seen:
                 seen.add(part.thing.code)
                 yield part.thing
 

@@ -81,6 +81,10 @@ class Teller:
                 found.append(Refused(refusal.day, refusal.day, reasons))
         return found
 
+    def admission(self, first: date, last: date) -> Refused:
+        """Say that it is too late to be admitted the night before these days."""
+        return Refused(first, last, (Reason("admission", gettext("Too late: the bed is needed from the day before")),))
+
     def _reason(self, blocker: Blocker, day: date) -> Reason:
         where = self._where(blocker)
         text = where + self._text(blocker, day)

@@ -107,7 +107,7 @@ def address(pairs: list[tuple[str, str]]) -> str:
     return url_for("book.desk", **query)  # type: ignore[arg-type]
 
 
-def read(args: "MultiDict[str, str]") -> Wishes:
+def read(args: "MultiDict[str, str]", today: date) -> Wishes:
     """Read a state from a query or a form; what cannot be read is left out and named in `faults`."""
     faults: list[str] = []
 
@@ -127,7 +127,7 @@ def read(args: "MultiDict[str, str]") -> Wishes:
     return Wishes(
         patient=_code(args, "patient"),
         protocol=_code(args, "protocol"),
-        first=tried("from", day_of),
+        first=tried("from", lambda text: coming_day(text, today)),
         within=tried("within", _within) or DAYS[-1],
         after=tried("after", clock_of),
         before=tried("before", clock_of),
@@ -155,6 +155,23 @@ def _urgency(text: str) -> str:
     if text not in URGENCIES:
         raise ValueError(text)
     return text
+
+
+def coming_day(text: str, today: date) -> date:
+    """Read a day to come as people type it: 12-08, 1208, 12月8日, or with its year. Raises ValueError.
+
+    Without a year it is the next such day; up to 30 days past still count as this year.
+    """
+    plain = text.split(maxsplit=1)[0].removesuffix("日")
+    if plain.isdecimal() and len(plain) in (3, 4):
+        plain = f"{plain[:-2]}-{plain[-2:]}"
+    for sign in "月./":
+        plain = plain.replace(sign, "-")
+    if plain.count("-") != 1:
+        return day_of(plain)
+    month, day = map(int, plain.split("-"))
+    years = (date(year, month, day) for year in (today.year, today.year + 1))
+    return next((each for each in years if each >= today - timedelta(days=30)), date(today.year + 1, month, day))
 
 
 def day_of(text: str) -> date:

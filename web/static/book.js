@@ -1,0 +1,113 @@
+// The booking page by keyboard: lists under a search field, the countdown of a hold. The page works without it.
+(function () {
+  "use strict";
+
+  document.documentElement.classList.add("js");
+  const desk = document.getElementById("desk");
+  if (!desk) return;
+
+  // --- A search field with its list: arrows move, Enter chooses. What is chosen is always what is seen.
+  const list = (form) => form.querySelector(".options");
+  const options = (form) => [...(list(form)?.children ?? [])].filter((each) => !each.hidden);
+  const chosen = (form) => options(form).find((each) => each.getAttribute("aria-selected") === "true");
+
+  function select(form, option) {
+    for (const each of list(form)?.children ?? []) each.removeAttribute("aria-selected");
+    const field = form.querySelector("[role=combobox]");
+    if (!option) return field.removeAttribute("aria-activedescendant");
+    option.setAttribute("aria-selected", "true");
+    field.setAttribute("aria-activedescendant", option.id);
+    option.scrollIntoView({ block: "nearest" });
+  }
+
+  function step(form, by) {
+    const all = options(form);
+    if (!all.length) return;
+    const now = all.indexOf(chosen(form));
+    select(form, all[Math.min(Math.max(now + by, 0), all.length - 1)]);
+  }
+
+  // The list below the field may still be that of an earlier keystroke.
+  const asked = (form) => form.querySelector("[data-asked]")?.dataset.asked ?? "";
+  const isFresh = (form, field) => form.dataset.pick !== "patient" || !window.htmx || asked(form) === field.value;
+  let waiting = null;
+
+  function take(form, field) {
+    if (!isFresh(form, field)) {
+      waiting = field;
+      return true;
+    }
+    const option = chosen(form);
+    if (option) option.querySelector("a").click();
+    else if (form.dataset.pick === "patient" && field.value.trim()) enterNew(field.value.trim());
+    return Boolean(option) || field.value.trim() !== "";
+  }
+
+  function enterNew(text) {
+    const panel = document.getElementById("new-patient");
+    panel.open = true;
+    const name = panel.querySelector("[name=name]"), number = panel.querySelector("[name=record_number]");
+    (/^[0-9]+$/.test(text) ? number : name).value = text;
+    (/^[0-9]+$/.test(text) ? name : number).focus();
+  }
+
+  // Chinese is typed through an input method: its Enter and its arrows are not ours.
+  desk.addEventListener("keydown", (event) => {
+    const field = event.target.closest("[role=combobox]");
+    if (event.key === "Enter" && event.repeat) return event.preventDefault(); // a key held down books nothing
+    if (!field || event.isComposing) return;
+    const form = field.closest("form");
+    if (event.key === "ArrowDown") step(form, 1);
+    else if (event.key === "ArrowUp") step(form, -1);
+    else if (event.key !== "Enter" || !take(form, field)) return;
+    event.preventDefault();
+  });
+
+  desk.addEventListener("input", (event) => {
+    const form = event.target.closest("form[data-pick=procedure]");
+    if (form) narrow(form, event.target.value);
+  });
+
+  function narrow(form, text) {
+    const words = text.toLowerCase().split(/\s+/).filter(Boolean);
+    for (const each of list(form).children) each.hidden = !words.every((word) => each.dataset.keys.includes(word));
+    select(form, options(form)[0]);
+  }
+
+  document.addEventListener("htmx:afterSwap", (event) => {
+    if (event.target.id === "desk") settle();
+    if (event.target.id !== "book-found") return;
+    const form = event.target.closest("form"), field = form.querySelector("[role=combobox]");
+    field.setAttribute("aria-expanded", String(options(form).length > 0));
+    if (waiting !== field || !isFresh(form, field)) return;
+    waiting = null;
+    // Enter came before the list: only a list of one may be taken unseen, or none at all.
+    if (options(form).length <= 1) take(form, field);
+  });
+
+  // --- The countdown. The server counts by itself and is always right.
+  let ticking = null;
+  function countdown(left) {
+    const ends = Date.now() + Number(left.dataset.secondsLeft) * 1000;
+    const show = () => {
+      const seconds = Math.max(Math.round((ends - Date.now()) / 1000), 0);
+      left.textContent = seconds
+        ? `${String(Math.floor(seconds / 60)).padStart(2, "0")}:${String(seconds % 60).padStart(2, "0")}`
+        : left.dataset.lapsed;
+      left.parentElement.classList.toggle("is-short", seconds < 120);
+      if (!seconds) clearInterval(ticking);
+    };
+    show();
+    ticking = setInterval(show, 1000);
+  }
+
+  function settle() {
+    clearInterval(ticking);
+    waiting = null;
+    const left = desk.querySelector("[data-seconds-left]");
+    if (left) countdown(left);
+    const notice = desk.querySelector(".np-refusal");
+    if (notice) notice.scrollIntoView({ block: "nearest" });
+  }
+  settle();
+})();
