@@ -311,7 +311,7 @@ class ListAsked(Page):
     practitioner: Code | None = None
     room: Code | None = None
     patient: PublicId | None = None
-    status: Annotated[str, Field(json_schema_extra={"enum": list(STATUSES)})] | None = None
+    status: Literal[STATUSES] | None = None  # type: ignore[valid-type]
 
 
 @api.get("/appointments")

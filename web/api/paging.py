@@ -9,13 +9,13 @@ from flask import request
 from pydantic import Field
 
 from scheduler.errors import Invalid
-from web.api.wire import Asked, Count
+from web.api.wire import COUNTED, Asked
 
 MOST = 200
 
 
 class Page(Asked):
-    limit: Annotated[Count, Field(ge=1, le=MOST)] = 50
+    limit: Annotated[int, Field(ge=1, le=MOST), COUNTED] = 50
     cursor: Annotated[str, Field(max_length=200, pattern=r"^[A-Za-z0-9_=-]+$")] | None = None
 
 

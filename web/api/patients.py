@@ -10,17 +10,18 @@ from sqlalchemy.orm import Session
 
 from models import Patient
 from scheduler import patients
-from scheduler.patients import FLAGS, PatientEntry
+from scheduler.patients import FLAGS, SEXES, PatientEntry
 from web.api.blueprint import WRITES, api, refuses
 from web.api.conditional import answer
 from web.api.idempotency import IdempotencyKey, written_once
-from web.api.wire import NO_CONTROLS, Asked, Count, Day, Told
+from web.api.wire import COUNTED, NO_CONTROLS, Asked, Day, Told
 from web.policy import BOOK, READ, policy
 from web.site import site
 
 MOST = 100
 
-Sex = Literal["female", "male", "other", "unknown"]
+KnownFlag = Literal[FLAGS]  # type: ignore[valid-type]
+Sex = Literal[SEXES]  # type: ignore[valid-type]
 
 
 class PatientAsked(Asked):
@@ -29,9 +30,7 @@ class PatientAsked(Asked):
     sex: Sex
     birth_date: Day
     phone: Annotated[str, Field(max_length=40, pattern=NO_CONTROLS)] | None = None
-    flags: Annotated[
-        tuple[Annotated[str, Field(json_schema_extra={"enum": list(FLAGS)})], ...], Field(max_length=20)
-    ] = ()
+    flags: Annotated[tuple[KnownFlag, ...], Field(max_length=20)] = ()
 
 
 class PatientTold(Told):
@@ -51,7 +50,7 @@ class Patients(Told):
 
 class PatientsAsked(Asked):
     q: Annotated[str, Field(min_length=1, max_length=patients.LONGEST_NAME, pattern=NO_CONTROLS)]
-    limit: Annotated[Count, Field(ge=1, le=MOST)] = 20
+    limit: Annotated[int, Field(ge=1, le=MOST), COUNTED] = 20
 
 
 @api.get("/patients")

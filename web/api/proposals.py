@@ -13,10 +13,10 @@ from scheduler import availability, booking, catalogue, patients
 from scheduler.engine.grid import at_minute, local_date
 from scheduler.engine.protocol import URGENCIES
 from scheduler.engine.world import Placement, Refusal, Violation
-from scheduler.patients import FLAGS
 from web.api.blueprint import WRITES, api, refuses
+from web.api.patients import KnownFlag, Sex
 from web.api.placements import PlannedStep, Steps, placement_of, protocol_of, seal, told
-from web.api.wire import Asked, Code, Day, Instant, IsoDay, Moment, PublicId, Told, Whole
+from web.api.wire import WHOLE, Asked, Code, Day, Instant, IsoDay, Moment, PublicId, Told
 from web.i18n import rfc3339
 from web.policy import READ, policy
 from web.site import place, site
@@ -26,17 +26,15 @@ LONGEST_SEARCH = timedelta(days=90)
 
 MOST_PROPOSALS = 50
 
-Urgency = Annotated[str, Field(json_schema_extra={"enum": list(URGENCIES)}, pattern="^(" + "|".join(URGENCIES) + ")$")]
+Urgency = Literal[URGENCIES]  # type: ignore[valid-type]
 
 
 class SomePatient(Asked):
     """A patient who has no number here yet: enough to look for a place."""
 
-    sex: Literal["female", "male", "other", "unknown"] | None = None
+    sex: Sex | None = None
     birth_date: Day | None = None
-    flags: Annotated[
-        tuple[Annotated[str, Field(json_schema_extra={"enum": list(FLAGS)})], ...], Field(max_length=20)
-    ] = ()
+    flags: Annotated[tuple[KnownFlag, ...], Field(max_length=20)] = ()
 
 
 Wishes = Annotated[dict[Code, Code], Field(max_length=20)]
@@ -47,8 +45,8 @@ class ProposalsAsked(Asked):
     patient: PublicId | SomePatient | None = None
     earliest: Moment | None = None
     latest: Moment | None = None
-    limit: Annotated[Whole, Field(ge=1, le=MOST_PROPOSALS)] = 5
-    spread_minutes: Annotated[Whole, Field(ge=0, le=31 * 24 * 60)] = 0
+    limit: Annotated[int, Field(ge=1, le=MOST_PROPOSALS), WHOLE] = 5
+    spread_minutes: Annotated[int, Field(ge=0, le=31 * 24 * 60), WHOLE] = 0
     require: Annotated[Wishes, Field(description="Role or step.role → resource that must fill it")] = {}
     prefer: Annotated[Wishes, Field(description="Role or step.role → resource that fills it where it can")] = {}
     urgency: Urgency | None = None
@@ -183,7 +181,7 @@ def _refusal(refusal: Refusal) -> dict[str, Any]:
 
 class CheckAsked(Asked):
     protocol: Code | None = None
-    version: Annotated[Whole, Field(ge=1, le=1_000_000)] | None = None
+    version: Annotated[int, Field(ge=1, le=1_000_000), WHOLE] | None = None
     patient: PublicId | None = None
     appointment: (
         Annotated[PublicId, Field(description="The appointment that moves: its own slots do not count")] | None

@@ -1,9 +1,8 @@
 """GET /resources, GET /resources/{code}/opening: what can be occupied, and when it is open."""
 
 from datetime import date
-from typing import Annotated, Any
+from typing import Any, Literal
 
-from pydantic import Field
 from sqlalchemy import select
 from sqlalchemy.orm import Session, selectinload
 
@@ -44,7 +43,7 @@ class Resources(Told):
 
 
 class ResourcesAsked(Asked):
-    kind: Annotated[str, Field(json_schema_extra={"enum": list(RESOURCE_KINDS)})] | None = None
+    kind: Literal[RESOURCE_KINDS] | None = None  # type: ignore[valid-type]
 
 
 @api.get("/resources")

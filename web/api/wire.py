@@ -107,9 +107,8 @@ def _counted(value: Any) -> Any:
 
 Moment = Annotated[datetime, BeforeValidator(read_instant)]
 Day = Annotated[date, BeforeValidator(read_day)]
-Whole = Annotated[int, BeforeValidator(_whole)]
-Count = Annotated[int, BeforeValidator(_counted)]
-"""A whole number in a query."""
+WHOLE, COUNTED = BeforeValidator(_whole), BeforeValidator(_counted)
+"""Whole numbers in a body and in a query. Put after the bounds, or the description loses them."""
 Flag = StrictBool
 
 NO_CONTROLS = r"^[^\x00-\x1f\x7f-\x9f]+$"

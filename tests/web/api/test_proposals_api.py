@@ -67,7 +67,11 @@ def test_what_may_still_change_is_noted(nurse: Caller) -> None:
     [
         ({"protocol": "NO-SUCH"}, 422, "unknown-protocol"),
         ({"earliest": "2026-12-02T09:00:00"}, 422, "naive-time"),
-        ({"earliest": "2026-12-03T09:00:00+08:00", "latest": "2026-12-02T09:00:00+08:00"}, 422, "earliest-after-latest"),
+        (
+            {"earliest": "2026-12-03T09:00:00+08:00", "latest": "2026-12-02T09:00:00+08:00"},
+            422,
+            "earliest-after-latest",
+        ),
         ({"latest": "2029-12-02T09:00:00+08:00"}, 422, "search-too-long"),
         ({"require": {"pilot": "dr-01"}}, 422, "unknown-role"),
         ({"require": {"operator": "dr-99"}}, 422, "unknown-resource"),
@@ -114,7 +118,11 @@ def test_the_check_names_every_broken_rule_with_its_facts(nurse: Caller, new_pat
             "starts": step["starts"].replace("12-03", "12-02"),
             "ends": step["ends"].replace("12-03", "12-02"),
             "slots": [
-                {**slot, "starts": slot["starts"].replace("12-03", "12-02"), "ends": slot["ends"].replace("12-03", "12-02")}
+                {
+                    **slot,
+                    "starts": slot["starts"].replace("12-03", "12-02"),
+                    "ends": slot["ends"].replace("12-03", "12-02"),
+                }
                 for slot in step["slots"]
                 if slot["role"] != "recorder"
             ],
