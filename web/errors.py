@@ -317,7 +317,10 @@ def _entries(detail: Any) -> dict[str, Any]:
 def _http(error: HTTPException) -> Response:
     if error.response is not None or error.code is None or error.code < 400:
         return make_response(error.get_response())
-    code = "untrusted-host" if isinstance(error, SecurityError) else CODE_OF_STATUS.get(error.code, "bad-request")
+    if isinstance(error, SecurityError):
+        # No address can be built for a host that is not ours, so no page either.
+        return Response(f"{title('untrusted-host')}\n", error.code, mimetype="text/plain")
+    code = CODE_OF_STATUS.get(error.code, "bad-request")
     if error.code >= 500:
         code = "service-unavailable" if error.code == HTTPStatus.SERVICE_UNAVAILABLE else "internal"
     if code == "bad-request" and is_api(request.path) and request.method not in ("GET", "HEAD"):
