@@ -306,6 +306,15 @@ class Quiet(WSGIRequestHandler):
 
 
 @pytest.fixture(scope="session")
+def calendar_clients() -> Path:
+    """The folder of the programs `khal` and `vdirsyncer`; tests that need them are skipped where they are not."""
+    programs = ROOT / ".venv-clients" / "bin"
+    if not (programs / "khal").exists() or not (programs / "vdirsyncer").exists():
+        pytest.skip("no khal and vdirsyncer (make clients installs them)")
+    return programs
+
+
+@pytest.fixture(scope="session")
 def browser() -> Iterator[Browser]:
     """A real Chromium, started once a run; without one the test is skipped."""
     program = next((path for path in map(shutil.which, BROWSERS) if path), None)
