@@ -175,6 +175,7 @@ def cases(
     patient: str | None = None,
     statuses: Iterable[str] | None = None,
     appointment: str | None = None,
+    step: str | None = None,
     limit: int | None = None,
 ) -> list[Case]:
     """Return the cases that overlap [starts, ends), by start; every filter is optional and they add up.
@@ -191,6 +192,8 @@ def cases(
         query = query.where(Patient.public_id == patient)
     if appointment is not None:
         query = query.where(Appointment.public_id == appointment)
+    if step is not None:
+        query = query.where(Step.public_id == step)
     if statuses is not None:
         query = query.where(Step.status.in_(list(statuses)))
     return _read(session, query.order_by(Step.starts, Step.id).limit(limit))

@@ -10,7 +10,7 @@ from dataclasses import dataclass, replace
 from datetime import date, datetime, timedelta
 from typing import Any
 
-from sqlalchemy import select
+from sqlalchemy import select, update
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.orm import Session, selectinload
 
@@ -82,7 +82,7 @@ def admit(session: Session, admission: Admission, *, actor: Actor, now: datetime
         session.add(encounter)
         _open_stay(encounter, locked.ids[admission.bed], admission.at)
     for slot in planned:
-        _follow(session, slot, locked.ids[admission.bed])
+        _follow(session, slot, locked.ids[admission.bed], now)
     _tell(session, encounter, "admitted", locked, actor=actor, now=now, at=admission.at)
     return encounter
 
@@ -116,7 +116,7 @@ def transfer(
         session.flush()
         _open_stay(encounter, locked.ids[bed], at)
     for slot in _planned_of(session, encounter, at):
-        _follow(session, slot, locked.ids[bed])
+        _follow(session, slot, locked.ids[bed], now)
     _raise_version(encounter)
     _tell(session, encounter, "transferred", locked, actor=actor, now=now, at=at)
     return encounter
@@ -258,7 +258,7 @@ def _bed_slots() -> Any:
     )
 
 
-def _follow(session: Session, slot: Slot, bed_id: int) -> None:
+def _follow(session: Session, slot: Slot, bed_id: int, now: datetime) -> None:
     """Let a planned bed follow the fact; where that bed is promised to somebody else, the plan gives way."""
     if slot.resource_id == bed_id:
         return
@@ -274,6 +274,8 @@ def _follow(session: Session, slot: Slot, bed_id: int) -> None:
         slot.resource_id = bed_id
     else:
         slot.status = "unplaced"
+    # The step's calendar event names the bed. Counted by the database: the step was read before the locks.
+    session.execute(update(Step).where(Step.id == slot.step_id).values(version=Step.version + 1, updated_at=now))
     session.flush()
 
 
@@ -494,6 +496,46 @@ def _closed(session: Session, at: datetime) -> dict[int, datetime]:
         .order_by(Closure.ends)
     )
     return {row.resource_id: row.ends for row in session.execute(query)}
+
+
+@dataclass(frozen=True, slots=True)
+class Stay:
+    """A fact: who lay in a bed from when to when (`ends` None: still there, expected to leave at `expected_end`)."""
+
+    bed: str
+    encounter: str
+    appointment: str | None
+    patient: str
+    name: str
+    starts: datetime
+    ends: datetime | None
+    expected_end: datetime
+
+
+def stays(session: Session, starts: datetime, ends: datetime) -> list[Stay]:
+    """Return the stays that overlap [starts, ends), by start."""
+    query = (
+        select(
+            Resource.code,
+            Encounter.public_id,
+            Appointment.public_id,
+            Patient.public_id,
+            Patient.name,
+            BedStay.starts,
+            BedStay.ends,
+            Encounter.expected_end,
+        )
+        .join(Resource, Resource.id == BedStay.resource_id)
+        .join(Encounter, Encounter.id == BedStay.encounter_id)
+        .join(Patient, Patient.id == Encounter.patient_id)
+        .outerjoin(Appointment, Appointment.id == Encounter.appointment_id)
+        .where(BedStay.status == "active", BedStay.starts < ends, BedStay.ends > starts)
+        .order_by(BedStay.starts, BedStay.id)
+    )
+    return [
+        Stay(bed, encounter, appointment, patient, name, first, None if last == FAR_FUTURE else last, expected)
+        for bed, encounter, appointment, patient, name, first, last, expected in session.execute(query)
+    ]
 
 
 @dataclass(frozen=True, slots=True)

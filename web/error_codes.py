@@ -280,6 +280,13 @@ CODES: dict[str, Words] = {
         409, N_("Too many subscriptions"), N_("You have %(limit)s subscriptions. Revoke one that nobody reads first.")
     ),
     "unknown-feed": Words(404, N_("No such subscription"), N_("It was revoked or has run out. Make a new one.")),
+    # Board and ward.
+    "bad-time": Words(422, N_("That is not a time"), N_("%(value)s cannot be read as a time.")),
+    "nothing-to-undo": Words(
+        409, N_("Nothing to take back"), N_("It was not moved, or something else was done since.")
+    ),
+    "nobody-found": Words(422, N_("Nobody found"), N_("No patient is called or numbered %(text)s.")),
+    "several-patients": Words(422, N_("Several patients"), N_("%(count)s patients fit. Please choose one.")),
     # The installation; said on the terminal.
     "setup": Words(500, N_("The installation cannot run like this"), N_("Please look at docs/operations.md.")),
     "setting-bad": Words(500, N_("A bad setting"), N_("%(name)s: %(reason)s (docs/settings.md).")),

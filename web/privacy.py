@@ -1,0 +1,29 @@
+"""Who may read a patient's full name; everybody else gets enough to tell two patients apart."""
+
+from flask import Flask, g
+
+FULL_NAMES = frozenset({"nurse", "physician", "recorder", "administrator"})
+"""Those who treat, document or mend. Managers count and auditors check: they need no names."""
+
+
+def install(app: Flask) -> None:
+    """Give templates the filter `patient_name`."""
+    app.jinja_env.filters["patient_name"] = patient_name
+
+
+def sees_names() -> bool:
+    """Tell whether the caller reads full names."""
+    return g.get("actor") is not None and g.actor.role in FULL_NAMES
+
+
+def patient_name(name: str) -> str:
+    """Return a patient's name as far as the caller may read it."""
+    return name if sees_names() else masked(name)
+
+
+def masked(name: str) -> str:
+    """Return a name with all but its ends hidden: 张*明, 李*, A*** B***."""
+    words = name.split()
+    if len(words) > 1 or name.isascii():
+        return " ".join(f"{word[0]}***" for word in words)
+    return name[:1] + "*" * max(len(name) - 2, 1) + (name[-1] if len(name) > 2 else "")
