@@ -1,6 +1,6 @@
 """Why not earlier: refused days in a nurse's words, who is in the way until when, and the change that would mend it."""
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from datetime import date, datetime, timedelta
 
@@ -21,6 +21,7 @@ from web.pages.wishes import Wishes
 SHOWN_HOLDERS = 3
 LOOKED_UP = 24
 """So many days' holders are looked up at most; the page stays quick when a whole quarter is refused."""
+DAY_OFF = "day-off"
 HOLDING = ("reserved", "pending", "booked", "arrived", "in-progress", "fulfilled")
 
 
@@ -70,16 +71,23 @@ class Teller:
     _holders: dict[tuple[str, date], tuple[str, ...]] = field(default_factory=dict)
 
     def tell(self, refusals: Iterable[Refusal]) -> list[Refused]:
-        """Return the refused days, those alike and next to each other joined."""
+        """Return the refused days, those alike joined; days off between alike ones are not told apart."""
         found: list[Refused] = []
         for refusal in refusals:
-            reasons = tuple(self._reason(blocker, refusal.day) for blocker in refusal.blocked_by)
-            last = found[-1] if found else None
-            if last is not None and last.reasons == reasons and refusal.day - last.last == timedelta(days=1):
-                found[-1] = Refused(last.first, refusal.day, reasons)
-            else:
+            reasons = self._reasons(refusal)
+            before = _before(found, refusal.day, reasons)
+            if before is None:
                 found.append(Refused(refusal.day, refusal.day, reasons))
+            else:
+                del found[before + 1 :]
+                found[before] = Refused(found[before].first, refusal.day, reasons)
         return found
+
+    def _reasons(self, refusal: Refusal) -> tuple[Reason, ...]:
+        """Say what blocks a day; on a day off that is all there is to say."""
+        if not self.calendar.is_working(refusal.day) and refusal.blocked_by[0].code == "closed":
+            return (Reason(DAY_OFF, self._day_off(refusal.day)),)
+        return tuple(self._reason(blocker, refusal.day) for blocker in refusal.blocked_by)
 
     def admission(self, first: date, last: date) -> Refused:
         """Say that it is too late to be admitted the night before these days."""
@@ -98,16 +106,14 @@ class Teller:
 
     def _text(self, blocker: Blocker, day: date) -> str:
         role = words.role(blocker.role)
-        if blocker.code == "closed" and not self.calendar.is_working(day):
-            return self._day_off(day)
         if blocker.code == "no-bed":
             return self._no_bed(blocker, day)
         if blocker.code == "lag":
             return self._lag(blocker)
         if blocker.resource is not None and blocker.role != "patient":
             return self._about_one(blocker.code, self.names[blocker.resource].name, role)
-        return {
-            "closed": lambda: gettext("%(role)s: not open", role=role) if role else gettext("Nothing needed is open"),
+        sentences: dict[str, Callable[[], str]] = {
+            "closed": lambda: self._closed(role),
             "leave": lambda: gettext("%(role)s: everybody who could is on leave", role=role),
             "closure": lambda: gettext("%(role)s: all closed", role=role),
             "maintenance": lambda: gettext("%(role)s: all in maintenance", role=role),
@@ -116,10 +122,17 @@ class Teller:
             "nobody": lambda: gettext("%(role)s: there is none for this procedure", role=role),
             "patient-elsewhere": lambda: gettext("The patient has another appointment"),
             "combination": lambda: gettext("Everything needed is free at some time, but never all together"),
-        }.get(blocker.code, lambda: gettext("%(role)s: taken, away or closed", role=role))()
+        }
+        said = sentences.get(blocker.code)
+        return said() if said else gettext("%(role)s: taken, away or closed", role=role)
+
+    def _closed(self, role: str) -> str:
+        if not self.wishes.any_hour:
+            return gettext("Not open long enough at the hours asked for")
+        return gettext("%(role)s: not open", role=role) if role else gettext("Nothing needed is open")
 
     def _about_one(self, code: str, name: str, role: str) -> str:
-        return {
+        sentences: dict[str, Callable[[], str]] = {
             "closed": lambda: gettext("%(name)s is not open", name=name),
             "leave": lambda: gettext("%(name)s is on leave", name=name),
             "closure": lambda: gettext("%(name)s is closed", name=name),
@@ -127,7 +140,9 @@ class Teller:
             "occupied": lambda: gettext("%(name)s is taken", name=name),
             "no-licence": lambda: gettext("%(name)s has no licence for this", name=name),
             "required-resource": lambda: gettext("%(name)s, wished as %(role)s, cannot", name=name, role=role),
-        }.get(code, lambda: gettext("%(name)s is not available", name=name))()
+        }
+        said = sentences.get(code)
+        return said() if said else gettext("%(name)s is not available", name=name)
 
     def _day_off(self, day: date) -> str:
         special = self.calendar.day(day)
@@ -228,6 +243,17 @@ class Teller:
             anyone = self.wishes.without_pick(blocker.role)
             return Mend(gettext("Anyone as %(role)s", role=words.role(blocker.role)), anyone.url())
         return None
+
+
+def _before(found: Sequence[Refused], day: date, reasons: tuple[Reason, ...]) -> int | None:
+    """Return the place of the entry that a day continues: the last one, or the one before days off."""
+    last = len(found) - 1
+    if last < 0 or day - found[last].last != timedelta(days=1):
+        return None
+    if found[last].reasons == reasons:
+        return last
+    off = found[last].reasons[0].code == DAY_OFF
+    return last - 1 if off and last > 0 and found[last - 1].reasons == reasons else None
 
 
 def hours_wish(wishes: Wishes) -> Mend | None:
