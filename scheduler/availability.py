@@ -286,6 +286,7 @@ def world_for_find(
         masks = {code: known.mask for code, known in cache.known.items()}
         everything = dict(cache.resources)
     _add_fleeting(session, grid, now, busy, masks)
+    _close_past_nights(everything, grid, now, masks)
     if patient is not None:
         _add_patient(session, patient, grid, now, everything, busy)
     return engine.World(grid, everything, opening_by_code, busy, chosen.ward, masks)
@@ -367,6 +368,16 @@ def _add_fleeting(
         busy[code] = tuple(sorted([*busy[code], *fleeting[id_]], key=_by_start))
         for each in fleeting[id_]:
             masks[code] &= ~grid.busy_bits(each.starts, each.ends)
+
+
+def _close_past_nights(
+    everything: Mapping[str, engine.Resource], grid: Grid, now: datetime, masks: dict[str, int]
+) -> None:
+    """Nobody is admitted in the past: a stay that would have begun the evening before needs a later day."""
+    ahead = ~grid.busy_bits(grid.origin, to_seconds(now))
+    for code in masks:
+        if everything[code].kind == "bed":
+            masks[code] &= ahead
 
 
 def _merged(*groups: Mapping[int, list[engine.Busy]]) -> dict[int, list[engine.Busy]]:

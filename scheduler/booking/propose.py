@@ -2,9 +2,10 @@
 
 from datetime import datetime, timedelta
 
+from sqlalchemy import select
 from sqlalchemy.orm import Session
 
-from models import ProtocolVersion, from_seconds, to_seconds
+from models import ACTIVE_STATUSES, Appointment, ProtocolVersion, Slot, Step, from_seconds, to_seconds
 from scheduler import availability, catalogue, patients
 from scheduler.booking.requests import FindRequest, Found
 from scheduler.engine import check as engine_check
@@ -106,13 +107,27 @@ def check(
     if patient_code is not None:
         codes.add(patient_code)
     world = availability.world_for_check(session, codes, starts=starts, ends=ends, now=now, ignore=ignore)
-    return engine_check.check(
-        Problem(
-            protocol=catalogue.parsed(version),
-            world=world,
-            patient=patient_code,
-            earliest=to_seconds(now - READING_TIME),
-            latest=ends,
-        ),
-        placement,
+    past = to_seconds(now - READING_TIME)
+    problem = Problem(catalogue.parsed(version), world, patient_code, earliest=past, latest=ends)
+    return [*engine_check.check(problem, placement), *_late_admissions(session, placement, past, ignore)]
+
+
+def _late_admissions(session: Session, placement: Placement, past: int, ignore: str | None) -> list[Violation]:
+    """A new stay cannot begin in the past; one that this booking has already begun may go on."""
+    late = [(step.step, slot) for step in placement.steps for slot in step.slots if slot.role == "bed"]
+    late = [(step, slot) for step, slot in late if slot.starts < past]
+    if not late:
+        return []
+    begun = set(
+        session.scalars(
+            select(Slot.starts)
+            .join(Step, Step.id == Slot.step_id)
+            .join(Appointment, Appointment.id == Step.appointment_id)
+            .where(Appointment.public_id == ignore, Slot.role == "bed", Slot.status.in_(ACTIVE_STATUSES))
+        )
     )
+    return [
+        Violation("admission-in-past", {"step": step, "role": "bed", "resource": slot.resource, "at": slot.starts})
+        for step, slot in late
+        if from_seconds(slot.starts) not in begun
+    ]

@@ -127,6 +127,36 @@ def test_a_start_in_the_past_is_refused(department: Database) -> None:
     done(department, work)
 
 
+def test_nobody_is_admitted_the_evening_before_a_day_that_has_begun(department: Database) -> None:
+    def work(session: Session) -> None:
+        person = patient(session)
+        place = placements(session, "AB-LIV-1", patient=person.public_id)[0]
+        (step,) = place.steps
+        bed = next(slot for slot in step.slots if slot.role == "bed")
+        assert datetime.fromtimestamp(bed.starts, UTC) >= NOW
+        too_late = datetime.fromtimestamp(bed.starts, UTC) + timedelta(hours=1)
+        with pytest.raises(RuleBroken) as refusal:
+            booked(session, "AB-LIV-1", whom=person, placement=place, now=too_late)
+        assert [rule["code"] for rule in refusal.value.facts["violations"]] == ["admission-in-past"]
+
+    done(department, work)
+
+
+def test_a_case_may_still_move_by_an_hour_when_its_patient_lies_on_the_ward(department: Database) -> None:
+    def work(session: Session) -> None:
+        made = booked(session, "AB-LIV-1")
+        (step,) = (booking.change.plan_of(each) for each in made.steps)
+        slots = tuple(
+            s if s.role == "bed" else type(s)(s.resource, s.role, s.starts + 3600, s.ends + 3600) for s in step.slots
+        )
+        later = Placement((type(step)(step.step, step.starts + 3600, step.ends + 3600, slots),))
+        evening = datetime.fromtimestamp(step.starts, UTC) - timedelta(hours=10)
+        moved = booking.reschedule(session, made.public_id, version=1, placement=later, actor=NURSE, now=evening)
+        assert int(moved.steps[0].starts.timestamp()) == step.starts + 3600
+
+    done(department, work)
+
+
 def test_an_unknown_procedure_or_patient_is_refused(department: Database) -> None:
     def work(session: Session) -> None:
         with pytest.raises(Invalid, match="unknown-protocol"):
