@@ -37,7 +37,10 @@ class SomePatient(Asked):
     flags: Annotated[tuple[KnownFlag, ...], Field(max_length=20)] = ()
 
 
-Wishes = Annotated[dict[Code, Code], Field(max_length=20)]
+CLOSED = {"additionalProperties": False, "propertyNames": {"minLength": 1, "maxLength": 100}}
+"""What pydantic refuses of keys and leaves unsaid."""
+
+Wishes = Annotated[dict[Code, Code], Field(max_length=20, json_schema_extra=CLOSED)]
 
 
 class ProposalsAsked(Asked):

@@ -1,0 +1,62 @@
+"""Patients over HTTP."""
+
+import pytest
+
+from tests.web.api.conftest import Caller, NewPatient, ok, refused
+
+ZHANG = {
+    "record_number": "A-1024",
+    "name": "张晓明",
+    "sex": "female",
+    "birth_date": "1980-02-29",
+    "phone": "138 0000 1234",
+    "flags": ["diabetes"],
+}
+
+
+def test_a_patient_is_entered_read_and_found(nurse: Caller) -> None:
+    response = nurse.post("/patients", ZHANG)
+    patient = ok(response, 201)
+    path = f"/patients/{patient['id']}"
+    assert (response.headers["Location"], response.headers["ETag"]) == (f"/api/v1{path}", '"1"')
+    assert (patient["phone"], patient["flags"]) == ("13800001234", ["diabetes"])
+    assert ok(nurse.get(path)) == patient
+    for text in ("A-1024", "张", "zxm", "zhangxiaoming", "1234"):
+        assert [each["id"] for each in ok(nurse.get("/patients", q=text))["patients"]] == [patient["id"]], text
+    assert ok(nurse.get("/patients", q="lisi"))["patients"] == []
+
+
+def test_a_record_number_names_one_patient(nurse: Caller) -> None:
+    first = ok(nurse.post("/patients", ZHANG), 201)
+    problem = refused(nurse.post("/patients", {**ZHANG, "name": "李四"}), 409, "duplicate-record-number")
+    assert problem["patient"] == first["id"]
+
+
+@pytest.mark.parametrize(
+    ("changes", "code"),
+    [
+        ({"name": ""}, "validation"),
+        ({"name": "  "}, "empty-text"),
+        ({"name": "张\n明"}, "validation"),
+        ({"sex": "F"}, "validation"),
+        ({"birth_date": "1980-02-30"}, "validation"),
+        ({"birth_date": 0}, "validation"),
+        ({"birth_date": "2026-12-02"}, "birth-date-in-future"),
+        ({"phone": "call me"}, "bad-phone"),
+        ({"flags": ["tall"]}, "validation"),
+        ({"weight": 60}, "validation"),
+    ],
+)
+def test_a_patient_who_cannot_be_meant_is_refused(nurse: Caller, changes: dict[str, object], code: str) -> None:
+    refused(nurse.post("/patients", {**ZHANG, **changes}), 422, code)
+    assert ok(nurse.get("/patients", q="A-1024"))["patients"] == []
+
+
+def test_entering_a_patient_with_a_key_happens_once(nurse: Caller) -> None:
+    assert ok(nurse.post("/patients", ZHANG, key="p"), 201) == ok(nurse.post("/patients", ZHANG, key="p"), 201)
+
+
+def test_a_patient_who_is_not_there_is_not_found(nurse: Caller, new_patient: NewPatient) -> None:
+    new_patient()
+    refused(nurse.get("/patients/00000000-0000-4000-8000-000000000000"), 404, "unknown-patient")
+    refused(nurse.get("/patients/1"), 404, "not-found")
