@@ -107,6 +107,10 @@ CODES: dict[str, Words] = {
     ),
     "unknown-sex": Words(422, N_("Sex is not one of the known values"), N_("Use one of: %(known)s.")),
     "unknown-flag": Words(422, N_("A mark that is not known"), N_("%(flag)s is not one of: %(known)s.")),
+    "birth-date-bad": Words(
+        422, N_("Not a date of birth"), N_("“%(birth_date)s” is not a date. Write it like 1965-04-12 or 19650412.")
+    ),
+    "clock-bad": Words(422, N_("Not a time"), N_("“%(clock)s” is not a time. Write it like 09:30 or 0930.")),
     "birth-date-in-future": Words(
         422, N_("Born in the future"), N_("The date of birth %(birth_date)s lies in the future.")
     ),
