@@ -6,7 +6,8 @@ the commit to its caller.
 
 from scheduler.booking.book import book
 from scheduler.booking.change import cancel, confirm, renew, reschedule
-from scheduler.booking.mark import mark
+from scheduler.booking.fact import FactRequest, record_fact
+from scheduler.booking.mark import mark, mark_all
 from scheduler.booking.patient_day import with_patient
 from scheduler.booking.propose import check, find
 from scheduler.booking.requests import BookRequest, FindRequest, Found, Override
@@ -14,6 +15,7 @@ from scheduler.booking.rows import whole
 
 __all__ = [
     "BookRequest",
+    "FactRequest",
     "FindRequest",
     "Found",
     "Override",
@@ -23,6 +25,8 @@ __all__ = [
     "confirm",
     "find",
     "mark",
+    "mark_all",
+    "record_fact",
     "renew",
     "reschedule",
     "whole",

@@ -117,7 +117,8 @@ def _problem(
 ) -> Problem:
     """Return the step alone as a problem, in the world as it is without this appointment, at exactly this start."""
     whole, chosen = catalogue.parsed(appointment.protocol_version), availability.settings(session)
-    step = whole.step(booked.code)
+    # An imported case keeps its own length when it is moved.
+    step = whole.step(booked.code).lasting(int((booked.ends - booked.starts).total_seconds()) // MINUTE)
     needs = [*step.needs, *([eligibility.as_need(step.stay)] if step.stay else [])]
     known = availability.facts(session, chosen.revision).resources
     codes = {each.code for need in needs for each in _candidates(need, known)}

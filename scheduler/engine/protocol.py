@@ -1,7 +1,7 @@
 """A procedure protocol as data: steps with phases and needs, the lags between steps, the bed nights after them."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from itertools import pairwise
 from typing import Any
 
@@ -92,6 +92,19 @@ class Step:
     stay: Stay | None = None
     provisional: bool = False
     """True: booked as `reserved`, to be released or confirmed by the outcome of the step before (DESIGN §3a.4)."""
+    open_length: bool = False
+    """True: a placement says how long the procedure takes, in whole minutes; `minutes` is what `find` proposes."""
+
+    def lasting(self, minutes: int) -> "Step":
+        """Return the step with a span of so many minutes where its length is open and can be that, else as it is.
+
+        The procedure takes what set-up and clean-up leave of it.
+        """
+        fixed = self.length("setup", "cleanup")
+        if not self.open_length or not fixed < minutes <= LONGEST_MINUTES:
+            return self
+        phases = tuple((phase, minutes - fixed if phase == "procedure" else taken) for phase, taken in self.minutes)
+        return replace(self, minutes=phases)
 
     def offset(self, phase: str) -> int:
         """Return the minutes from the step's start to the start of a phase."""
@@ -171,7 +184,7 @@ class Protocol:
 # --- reading a document ------------------------------------------------------------------------------------------
 
 _DOCUMENT_KEYS = {"code", "name", "version", "effective_from", "family", "urgency", "sources", "step", "lag"}
-_STEP_KEYS = {"code", "name", "phases", "provisional", "need", "stay"}
+_STEP_KEYS = {"code", "name", "phases", "open_length", "provisional", "need", "stay"}
 _NEED_KEYS = {"role", "kind", "phases", "count", "attributes", "privilege", "level", "codes"}
 _STAY_KEYS = {"nights", "nights_before", "attributes"}
 _MINUTE_KEYS = ("min_minutes", "max_minutes")
@@ -255,6 +268,7 @@ def _step(entry: Entry) -> Step:
         needs=_needs(entry, [phase for phase, _ in minutes]),
         stay=_stay(entry),
         provisional=entry.value("provisional", bool, False),
+        open_length=entry.value("open_length", bool, False),
     )
 
 
