@@ -140,12 +140,21 @@ def _busy(chance: Random, grid: Grid, kind: str) -> tuple[Busy, ...]:
         starts = chance.randrange(grid.origin - 7200, grid.end, chance.choice((1, 60, 300)))
         hours = chance.choice((3, 6, 12)) if kind == "bed" else chance.choice((0.2, 1, 2, 5))
         ends = starts + int(hours * 3600) + chance.choice((0, 0, 61, 600))
+        if kind == "bed" and chance.random() < 0.4:
+            starts, ends = _turn(chance, grid)
         why = chance.choice(("procedure", "procedure", "leave", "closure", "maintenance"))
         if kind in ("bed", "patient") and why == "procedure":
             why = kind
         holder = None if why in ("leave", "closure", "maintenance") else f"appointment-{number}"
         found.append(Busy(starts, ends, why, "booked", holder))
     return tuple(sorted(found, key=lambda busy: (busy.starts, busy.ends)))
+
+
+def _turn(chance: Random, grid: Grid) -> tuple[int, int]:
+    """Return a bed's night whose ends lie on or beside the hours of discharge and admission."""
+    day = chance.choice(list(grid.days()))
+    hours = [chance.choice((655, 659, 660, 661, 779, 780, 781, 785)) for _ in range(2)]
+    return instant(day, hours[0], grid.zone), instant(day, 1440 + hours[1], grid.zone)
 
 
 def _document(chance: Random, codes: list[str]) -> dict[str, Any]:

@@ -172,6 +172,33 @@ def test_a_later_step_waits_for_its_own_bed_to_be_left() -> None:
     assert [plan.starts for plan in found.steps] == [at(0, 8), at(3, 8)]
 
 
+@pytest.mark.parametrize(
+    ("taken", "left", "day"),
+    [
+        (at(-1, 13), at(0, 13), 0),
+        (at(-1, 13), at(0, 13) + 60, 1),
+        (at(2, 11), at(3, 11), 0),
+        (at(2, 11) - 60, at(3, 11), 3),
+    ],
+)
+def test_a_bed_is_free_from_admission_to_discharge_to_the_minute(taken: int, left: int, day: int) -> None:
+    # two nights from 13:00 on the day of the step to 11:00 on the day after the next
+    asked = problem(
+        [step(needs=[ROOM], stay={"nights": 2})],
+        [Resource("A", "room"), Resource("BED-1", "bed")],
+        busy={"BED-1": (Busy(taken, left, "bed"),)},
+    )
+    assert find(asked, limit=1)[0].steps[0].starts == at(day, 8)
+
+
+def test_bookings_may_touch() -> None:
+    full = (Busy(at(0, 0), at(0, 9)), Busy(at(0, 10), at(0, 12)))
+    asked = problem([step(needs=[ROOM])], [Resource("A", "room")], busy={"A": full})
+    found = find(asked, limit=1)[0]
+    assert found.steps[0].starts == at(0, 9)
+    assert check(asked, found) == []
+
+
 def test_the_patient_may_be_unknown_and_is_still_one_person() -> None:
     steps = [step("a", [ROOM]), step("b", [ROOM]), step("c", [ROOM])]
     lags = [{"from": "a", "to": "b", "max_minutes": 60}, {"from": "a", "to": "c", "max_minutes": 60}]

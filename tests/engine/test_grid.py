@@ -3,7 +3,7 @@
 from datetime import date, timedelta
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from scheduler.engine.grid import Grid, Span, at_minute, day_edges, day_start, local_date
@@ -57,6 +57,7 @@ def test_minute_1440_is_the_next_midnight() -> None:
     assert at_minute(DAY, 1440, "Europe/London") == day_start(DAY + timedelta(days=1), "Europe/London")
 
 
+@settings(deadline=None, max_examples=50)  # a busy machine is no fault
 @given(st.integers(-4000, 90_000), st.integers(1, 20_000))
 def test_busy_time_rounds_outward_and_free_time_inward(offset: int, seconds: int) -> None:
     grid = Grid(DAY, DAY + timedelta(days=1), "Asia/Shanghai")
