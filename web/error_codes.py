@@ -89,6 +89,13 @@ CODES: dict[str, Words] = {
     "milestone-order": Words(
         422, N_("The milestones are out of order"), N_("%(kind)s at %(at)s does not fit %(other)s at %(other_at)s.")
     ),
+    "no-milestones": Words(422, N_("Nothing has happened yet"), N_("A fact needs one milestone or more.")),
+    "fact-of-a-pathway": Words(
+        422, N_("Not a single visit"), N_("%(protocol)s has %(steps)s steps; a fact belongs to a procedure of one.")
+    ),
+    "unknown-closure-kind": Words(
+        422, N_("No such kind of closure"), N_("%(kind)s is not leave, closure or maintenance.")
+    ),
     "time-in-future": Words(
         422, N_("This lies in the future"), N_("What has happened cannot lie in the future: %(at)s.")
     ),
@@ -160,10 +167,11 @@ CODES: dict[str, Words] = {
     "not-found": Words(404, N_("Not found"), N_("There is nothing at this address, or not for you.")),
     "unknown-patient": Words(404, N_("No such patient"), N_("There is no patient at this address.")),
     "unknown-appointment": Words(404, N_("No such appointment"), N_("There is no appointment at this address.")),
+    "unknown-closure": Words(404, N_("No such closure"), N_("There is no leave, closure or maintenance like this.")),
     "unknown-encounter": Words(404, N_("No such stay"), N_("There is no ward stay at this address.")),
     # What the state of the world does not allow.
     "conflict": Words(409, N_("This is not possible now"), N_("Something changed in the meantime. Nothing was saved.")),
-    "slot-taken": Words(409, N_("Already taken"), N_("%(resource)s is taken %(span)s. Nothing was booked.")),
+    "slot-taken": Words(409, N_("Already taken"), N_("%(resource)s is taken %(taken)s. Nothing was booked.")),
     "rule-broken": Words(409, N_("This does not fit"), N_("Nothing was booked. What stands in the way is listed.")),
     "hold-expired": Words(
         409,
@@ -189,6 +197,15 @@ CODES: dict[str, Words] = {
     "bed-closed": Words(409, N_("The bed is closed"), N_("Bed %(bed)s is closed until %(until)s.")),
     "login-taken": Words(409, N_("This sign-in name exists"), N_("There is already an account %(login)s.")),
     "name-taken": Words(409, N_("This name exists"), N_("There is already a token called %(name)s.")),
+    "room-not-imported": Words(
+        409,
+        N_("This room is the department's own"),
+        N_("%(resource)s did not come from a case log and stays as it is."),
+    ),
+    "database-not-empty": Words(
+        409, N_("The database is not empty"), N_("A demonstration fills an empty database only; %(table)s has rows.")
+    ),
+    "no-place-found": Words(409, N_("No place was found"), N_("%(protocol)s has no place on %(date)s.")),
     "no-department": Words(409, N_("There is no department yet"), N_("Load one with `run.py load-department`.")),
     "protocol-version-published": Words(
         409, N_("This version is published"), N_("%(protocol)s version %(version)s cannot change; raise the version.")
@@ -253,9 +270,16 @@ CODES: dict[str, Words] = {
     "in-closure": Words(None, N_("Closed or on leave"), N_("%(resource)s is not there until %(until)s.")),
     "occupied": Words(None, N_("Occupied"), N_("%(who)s is occupied until %(until)s.")),
     "patient-elsewhere": Words(
-        409, N_("The patient is elsewhere"), N_("The patient has another appointment then (%(span)s).")
+        409, N_("The patient is elsewhere"), N_("The patient has another appointment then (%(taken)s).")
     ),
     "bed-span-wrong": Words(None, N_("Wrong bed nights"), N_("The bed must be kept %(span)s.")),
+    "admission-in-past": Words(
+        None, N_("The admission has passed"), N_("The bed %(resource)s would have to be taken from %(at)s.")
+    ),
+    "extra-slot": Words(None, N_("More than is needed"), N_("%(step)s needs no further %(role)s: %(resource)s.")),
+    "slot-span-wrong": Words(
+        None, N_("Wrong times for a role"), N_("%(role)s of %(step)s is needed %(expected)s, not %(span)s.")
+    ),
     "no-bed": Words(None, N_("No bed"), N_("No bed is free for the nights of %(step)s.")),
     # Why a day is refused, inside `blocked_by`.
     "closed": Words(None, N_("Closed"), N_("%(who)s: not open that day.")),
@@ -292,6 +316,9 @@ CODES: dict[str, Words] = {
     "nobody-found": Words(422, N_("Nobody found"), N_("No patient is called or numbered %(text)s.")),
     "several-patients": Words(422, N_("Several patients"), N_("%(count)s patients fit. Please choose one.")),
     # The installation; said on the terminal.
+    "bad-department": Words(
+        500, N_("The department's files have faults"), N_("Nothing was loaded. Each fault is listed with its file.")
+    ),
     "setup": Words(500, N_("The installation cannot run like this"), N_("Please look at docs/operations.md.")),
     "setting-bad": Words(500, N_("A bad setting"), N_("%(name)s: %(reason)s (docs/settings.md).")),
     "not-https": Words(

@@ -6,7 +6,7 @@ language. Nothing here decides anything.
 
 import logging
 from collections import defaultdict
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from datetime import date, datetime
 from http import HTTPStatus
 from typing import Any
@@ -69,7 +69,7 @@ CODE_OF_STATUS = {
     503: "service-unavailable",
 }
 RETRY_SECONDS = 5
-WORDS_OF = {
+WORDS_OF: dict[str, Callable[[str], str]] = {
     "role": words.role,
     "other_role": words.role,
     "status": words.status,
@@ -145,7 +145,12 @@ def spoken(facts: Mapping[str, Any]) -> dict[str, str]:
     """Return facts as words: instants on the department's clock, codes by their names; `span` and `who` are added."""
     said = {name: _say(name, value) for name, value in facts.items() if value is not None}
     if {"starts", "ends"} <= facts.keys():
-        said["span"] = _span(facts["starts"], facts["ends"])
+        said["span"] = said["taken"] = _span(facts["starts"], facts["ends"])
+    if {"since", "until"} <= facts.keys():
+        # Who is in the way is there at other times than those asked for.
+        said["taken"] = _span(facts["since"], facts["until"])
+    if {"expected_starts", "expected_ends"} <= facts.keys():
+        said["expected"] = _span(facts["expected_starts"], facts["expected_ends"])
     said["who"] = said.get("resource") or said.get("role") or said.get("step", "–")
     return said
 

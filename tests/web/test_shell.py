@@ -1,8 +1,11 @@
 """The shell: pages for each role, refusals in words, a session that ends while somebody is typing, health."""
 
+import ast
 import json
 import re
+from collections.abc import Iterator
 from datetime import timedelta
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -24,6 +27,7 @@ from web.pages import documents
 from web.policy import READ, policy
 from web.site import is_api
 
+ROOT = Path(__file__).resolve().parents[2]
 TAKEN = SlotTaken(resource="OR1", starts=NOW, ends=NOW + timedelta(minutes=90), status="booked")
 
 
@@ -327,3 +331,51 @@ def test_no_page_of_the_shell_scrolls_sideways(page: Page, app: Flask, width: in
     for path in ("/", "/account", "/docs/errors", "/nowhere"):
         page.goto(path)
         assert page.evaluate("() => document.documentElement.scrollWidth") <= width, path
+
+
+REFUSALS = {
+    "Invalid",
+    "NotFound",
+    "Conflict",
+    "SlotTaken",
+    "RuleBroken",
+    "NotAllowed",
+    "StaleVersion",
+    "SetupError",
+    "DomainError",
+    "Violation",
+    "Blocker",
+    "broken",
+}
+
+
+def raised_codes() -> Iterator[tuple[str, str]]:
+    """Yield (code, where) of every code that the source gives to a refusal as a plain string."""
+    for package in ("scheduler", "calendars", "web"):
+        for path in sorted((ROOT / package).rglob("*.py")):
+            for node in ast.walk(ast.parse(path.read_text("utf-8"))):
+                if isinstance(node, ast.Call) and _name(node.func) in REFUSALS and node.args:
+                    for value in _strings(node.args[0]):
+                        yield value, f"{path.relative_to(ROOT)}:{node.lineno}"
+                if isinstance(node, ast.ClassDef) and any(_name(base) in REFUSALS for base in node.bases):
+                    yield from ((value, node.name) for value in _own_code(node))
+
+
+def _name(node: ast.expr) -> str:
+    return node.id if isinstance(node, ast.Name) else node.attr if isinstance(node, ast.Attribute) else ""
+
+
+def _strings(node: ast.expr) -> list[str]:
+    if isinstance(node, ast.IfExp):
+        return [*_strings(node.body), *_strings(node.orelse)]
+    return [node.value] if isinstance(node, ast.Constant) and isinstance(node.value, str) else []
+
+
+def _own_code(node: ast.ClassDef) -> list[str]:
+    assigned = [each for each in node.body if isinstance(each, ast.Assign) and _name(each.targets[0]) == "code"]
+    return [value for each in assigned for value in _strings(each.value)]
+
+
+def test_every_code_that_is_raised_has_words() -> None:
+    unsaid = sorted({(code, where) for code, where in raised_codes() if code not in CODES})
+    assert unsaid == []

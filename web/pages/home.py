@@ -38,8 +38,8 @@ class Todo:
     path: str
     due: datetime | None = None
     late: bool = False
-    about: dayboard.Held | None = None
-    """The resource of another department that has not answered."""
+    about: tuple[dayboard.Held, ...] = ()
+    """What belongs to other departments and is not confirmed."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -135,14 +135,19 @@ def _holds(session: Session, now: datetime) -> list[Todo]:
 
 def _unanswered(session: Session, now: datetime) -> list[Todo]:
     """Return what other departments were asked and have not confirmed, the earliest answer due first."""
-    waiting = _waiting(session, now)
-    found = []
-    for case in _cases_of(session, waiting):
-        for held in case.held:
-            if held.confirmation in ("requested", "declined"):
-                late = held.confirmation == "declined" or (held.answer_by is not None and held.answer_by < now)
-                found.append(Todo(held.confirmation, case, _on_board(case), held.answer_by, late, held))
+    found = [
+        _question(case, answer, asked, now)
+        for case in _cases_of(session, _waiting(session, now))
+        for answer in ("declined", "requested")
+        if (asked := tuple(held for held in case.held if held.confirmation == answer))
+    ]
     return sorted(found, key=lambda todo: (not todo.late, todo.due or todo.case.starts))[:MOST]
+
+
+def _question(case: Case, answer: str, asked: tuple[dayboard.Held, ...], now: datetime) -> Todo:
+    due = min((held.answer_by for held in asked if held.answer_by is not None), default=None)
+    late = answer == "declined" or (due is not None and due < now)
+    return Todo(answer, case, _on_board(case), due, late, asked)
 
 
 def _waiting(session: Session, now: datetime) -> list[str]:
