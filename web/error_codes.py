@@ -315,6 +315,51 @@ CODES: dict[str, Words] = {
     ),
     "nobody-found": Words(422, N_("Nobody found"), N_("No patient is called or numbered %(text)s.")),
     "several-patients": Words(422, N_("Several patients"), N_("%(count)s patients fit. Please choose one.")),
+    # Case logs: a row or a file that cannot be imported.
+    "bad-mapping": Words(500, N_("The mapping has a fault"), N_("%(file)s: %(entry)s: %(reason)s.")),
+    "case-file-unreadable": Words(
+        500, N_("The case log cannot be read"), N_("%(file)s cannot be read with this mapping.")
+    ),
+    "case-file-empty": Words(500, N_("The case log is empty"), N_("%(file)s has no rows.")),
+    "case-file-columns": Words(500, N_("Columns are missing"), N_("%(file)s lacks: %(columns)s.")),
+    "case-file-column-twice": Words(500, N_("A column stands twice"), N_("%(file)s has more than one: %(columns)s.")),
+    "case-file-encoding": Words(500, N_("Another encoding"), N_("%(file)s is not %(encoding)s (line %(line)s).")),
+    "case-row-shape": Words(
+        422, N_("Too many or too few cells"), N_("The row has %(cells)s cells for %(columns)s columns.")
+    ),
+    "case-cell-empty": Words(422, N_("A cell is empty"), N_("%(column)s is empty.")),
+    "case-cell-formula": Words(
+        422, N_("A formula without a value"), N_("%(column)s holds a formula that was never calculated.")
+    ),
+    "case-bad-date": Words(422, N_("Not a date and time"), N_("%(column)s is not a date or time: %(value)s.")),
+    "case-no-such-time": Words(
+        422, N_("This time did not exist"), N_("%(value)s in %(column)s was skipped by the clocks of %(zone)s.")
+    ),
+    "case-bad-minutes": Words(
+        422, N_("Not a number of minutes"), N_("%(column)s is not a number of minutes: %(value)s.")
+    ),
+    "case-bad-duration": Words(
+        422, N_("Not a believable duration"), N_("%(minutes)s minutes; a case takes 1 to %(longest)s.")
+    ),
+    "case-order": Words(
+        422, N_("The times are out of order"), N_("%(column)s (%(at)s) comes before %(other_column)s (%(other_at)s).")
+    ),
+    "case-unknown-room": Words(422, N_("A room the mapping does not name"), N_("%(column)s says %(value)s.")),
+    "case-bad-sex": Words(422, N_("Sex is not one of the known values"), N_("%(column)s says %(value)s.")),
+    "case-bad-age": Words(422, N_("Not an age"), N_("%(column)s says %(value)s.")),
+    "case-bad-reference": Words(
+        422, N_("The case number is too long"), N_("%(column)s has more than %(longest)s characters.")
+    ),
+    "case-duplicate": Words(422, N_("A case stands twice"), N_("Case %(case)s already stands in row %(row)s.")),
+    "case-room-full": Words(
+        409, N_("More cases at once than rooms"), N_("Case %(case)s (%(span)s): all %(rooms)s rooms are taken.")
+    ),
+    "case-overlap": Words(
+        409, N_("Two cases overlap"), N_("Case %(case)s (%(span)s) overlaps case %(other)s in %(resource)s.")
+    ),
+    "case-patient-elsewhere": Words(
+        409, N_("The patient is elsewhere"), N_("Case %(case)s (%(span)s): the patient is in case %(other)s then.")
+    ),
     # The installation; said on the terminal.
     "bad-department": Words(
         500, N_("The department's files have faults"), N_("Nothing was loaded. Each fault is listed with its file.")
