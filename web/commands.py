@@ -19,10 +19,11 @@ from scheduler import demo, department_file, jobs, tidying
 from scheduler.commands import DEPARTMENT, Told, begin_demonstration
 from web import assets
 from web.accounts import demonstration, tokens, users
+from web.accounts.tidying import JOBS as ACCOUNT_JOBS
 from web.app import create_app
 from web.settings import Settings
 
-ALL_JOBS = [*tidying.JOBS]
+ALL_JOBS = [*tidying.JOBS, *ACCOUNT_JOBS]
 """Every job of every package; each process that runs jobs tries all of them."""
 
 ROOT = Path(__file__).resolve().parent.parent

@@ -16,7 +16,7 @@ from scheduler.errors import Conflict, DomainError, Invalid, NotFound
 from tests.conftest import NOW, Clock
 from tests.web.people import CHEAP, PASSWORD, add, form_token, sign_in, signed_in, token
 from web import accounts
-from web.accounts import demonstration, passwords, sessions, throttle
+from web.accounts import demonstration, passwords, throttle, tidying
 
 
 def write(db: Database, work: Callable[..., Any]) -> Any:
@@ -280,9 +280,11 @@ def test_dead_sessions_and_old_counters_are_swept(app: Flask, department: Databa
     client = signed_in(app, "li")
     sign_in(app.test_client(), "nobody", "wrong wrong")
     later = clock.forward(days=2)
-    idle = app.extensions["needlepoint"].settings.idle
-    assert write(department, lambda session, now: sessions.sweep(session, now=later, idle=idle)) == 1
-    assert write(department, lambda session, now: throttle.sweep(session, now=later)) == 2
+    swept = {
+        job.name: write(department, lambda session, now, job=job: job.work(session, later)) for job in tidying.JOBS
+    }
+    # One session; the counters of `nobody` and of the address.
+    assert swept == {"forget-dead-sessions": 1, "forget-old-sign-in-failures": 2}
     assert client.get("/account").status_code == 302
 
 
