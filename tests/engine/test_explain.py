@@ -86,13 +86,11 @@ def test_every_day_before_the_first_proposal_is_explained_and_no_other() -> None
     for seed in range(200):
         problem, starts, refusals = refusals_of(seed)
         zone, grid = problem.world.grid.zone, problem.world.grid
-        until = starts if starts is not None else min(problem.latest, grid.end - 1) + 86400
+        found = grid.last if starts is None else local_date(starts, zone)
         days = [
             day
             for day in grid.days()
-            if instant(day, 1440, zone) > problem.earliest
-            and day < local_date(until, zone)
-            and day <= local_date(problem.latest, zone)
+            if instant(day, 1440, zone) > problem.earliest and day < found and day <= local_date(problem.latest, zone)
         ]
         unexplained = [day for day in days if day not in [each.day for each in refusals]]
         assert all(not _has_cells(problem, day) for day in unexplained), seed
