@@ -15,6 +15,7 @@ from web.api.blueprint import WRITES, api, refuses
 from web.api.conditional import answer
 from web.api.idempotency import IdempotencyKey, written_once
 from web.api.wire import COUNTED, NO_CONTROLS, Asked, Day, Told
+from web.pages.viewing import note_view
 from web.policy import BOOK, READ, policy
 from web.site import site
 
@@ -86,9 +87,11 @@ def create_patient(json_data: PatientAsked, headers_data: IdempotencyKey) -> Res
 @refuses()
 @policy(READ)
 def get_patient(id: UUID) -> Response:
-    """Return one patient."""
+    """Return one patient; the look is recorded in the audit trail."""
     with site().read() as session:
-        return answer(_patient(patients.by_public_id(session, str(id))))
+        body = _patient(patients.by_public_id(session, str(id)))
+    note_view(body["id"])
+    return answer(body)
 
 
 def _patient(patient: Patient) -> dict[str, Any]:

@@ -1,11 +1,12 @@
 """Appointments over HTTP: book, hold, confirm, renew, reschedule, cancel, mark, list."""
 
+import json
 from datetime import UTC, datetime
 from typing import Any
 
 import pytest
 
-from tests.conftest import Clock
+from tests.conftest import ROOT, Clock
 from tests.web.api.conftest import Caller, Callers, NewPatient, booked, found, ok, refused
 
 NOBODY = "00000000-0000-4000-8000-000000000000"
@@ -151,6 +152,13 @@ def test_a_manager_sets_opening_hours_aside_with_a_reason_and_otherwise_books_no
     assert appointment["override"]["reason"] == "周日加班门诊"
     assert appointment["override"]["by"].startswith("token:manager")
     assert appointment["override"]["at"] == "2026-12-01T08:00:00+08:00"
+
+
+def test_the_example_of_the_guide_books(nurse: Caller, new_patient: NewPatient) -> None:
+    guide = (ROOT / "docs" / "api.md").read_text("utf-8")
+    body = json.loads(guide.split("```json")[1].split("```")[0])
+    appointment = ok(nurse.post("/appointments", body | {"patient": new_patient()}), 201)
+    assert appointment["steps"][0]["starts"] == "2026-12-02T08:00:00+08:00"
 
 
 # --- Idempotency.

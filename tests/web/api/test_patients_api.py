@@ -1,7 +1,10 @@
 """Patients over HTTP."""
 
 import pytest
+from sqlalchemy import select
 
+from models import Audit
+from models.database import Database
 from tests.web.api.conftest import Caller, NewPatient, ok, refused
 
 ZHANG = {
@@ -24,6 +27,15 @@ def test_a_patient_is_entered_read_and_found(nurse: Caller) -> None:
     for text in ("A-1024", "张", "zxm", "zhangxiaoming", "1234"):
         assert [each["id"] for each in ok(nurse.get("/patients", q=text))["patients"]] == [patient["id"]], text
     assert ok(nurse.get("/patients", q="lisi"))["patients"] == []
+
+
+def test_looking_at_a_patient_leaves_a_trace(nurse: Caller, new_patient: NewPatient, department: Database) -> None:
+    patient = new_patient()
+    for _ in range(2):
+        ok(nurse.get(f"/patients/{patient}"))
+    with department.read() as session:
+        looks = session.scalars(select(Audit.actor).where(Audit.action == "view", Audit.patient == patient)).all()
+    assert looks == ["token:nurse 1"]
 
 
 def test_a_record_number_names_one_patient(nurse: Caller) -> None:
