@@ -15,6 +15,7 @@ from models import ACTIVE_STATUSES, MILESTONES, Appointment, from_seconds
 from models.appointment import INACTIVE_STATUSES
 from scheduler import booking, patients
 from scheduler.booking import listing, rows
+from scheduler.booking.elsewhere import find_elsewhere
 from scheduler.engine.world import Placement
 from scheduler.errors import DomainError, Invalid, NotAllowed, SlotTaken
 from web.api.appointment_shapes import Appointments, AppointmentTold, AppointmentWithHistory, history_told, plain
@@ -135,7 +136,8 @@ def book_appointment(json_data: BookAsked, headers_data: IdempotencyKey) -> Resp
     def work(session: Session, now: datetime) -> dict[str, Any]:
         return plain(_book(session, asked, chosen, now=now))
 
-    with _fresh_proposals(chosen, patient=asked.patient, protocol=chosen.protocol or asked.protocol):
+    protocol = chosen.protocol or asked.protocol
+    with _fresh_proposals(chosen, patient=asked.patient, protocol=protocol, search=_anywhere):
         body = written_once(asked, work)
     return answer(body, status=201, location=f"/api/v1/appointments/{body['id']}")
 
@@ -164,15 +166,17 @@ def _book(session: Session, asked: BookAsked, chosen: _Chosen, *, now: datetime)
     return booking.book(session, request_, actor=g.actor, now=now)
 
 
+Search = Callable[[Session, booking.FindRequest, datetime], booking.Found]
+
+
 @contextmanager
-def _fresh_proposals(chosen: _Chosen, *, patient: str, protocol: str | None) -> Iterator[None]:
+def _fresh_proposals(chosen: _Chosen, *, patient: str, protocol: str | None, search: Search) -> Iterator[None]:
     """When a place is taken, say by whom over which span, and look again in a new read: the write is undone by then."""
     try:
         yield
     except SlotTaken as taken:
-        raise SlotTaken(
-            taken.code, **_in_the_way(taken), proposals=_look_again(chosen, patient=patient, protocol=protocol)
-        ) from None
+        proposals = _look_again(chosen, patient=patient, protocol=protocol, search=search)
+        raise SlotTaken(taken.code, **_in_the_way(taken), proposals=proposals) from None
 
 
 def _in_the_way(taken: SlotTaken) -> dict[str, Any]:
@@ -184,18 +188,21 @@ def _in_the_way(taken: SlotTaken) -> dict[str, Any]:
     return facts
 
 
-def _look_again(chosen: _Chosen, *, patient: str, protocol: str | None) -> list[dict[str, Any]]:
+def _look_again(chosen: _Chosen, *, patient: str, protocol: str | None, search: Search) -> list[dict[str, Any]]:
     now = site().now()
-    asked = from_seconds(min(step.starts for step in chosen.placement.steps))
-    earliest = max(asked, now)
+    earliest = max(from_seconds(min(step.starts for step in chosen.placement.steps)), now)
     try:
         with site().read() as session:
             code = protocol or _protocol_with(session, chosen, now)
             wanted = booking.FindRequest(code, earliest, earliest + FRESH_WITHIN, patient=patient, limit=FRESH)
-            found = proposals_of(session, booking.find(session, wanted, now=now), patient, now=now)
+            found = proposals_of(session, search(session, wanted, now), patient, now=now)
     except DomainError:  # nothing to offer is no reason to hide what was refused
         return []
     return [ProposalTold.model_validate(each).model_dump(mode="json") for each in found]
+
+
+def _anywhere(session: Session, wanted: booking.FindRequest, now: datetime) -> booking.Found:
+    return booking.find(session, wanted, now=now)
 
 
 def _protocol_with(session: Session, chosen: _Chosen, now: datetime) -> str:
@@ -271,10 +278,13 @@ def reschedule_appointment(id: UUID, json_data: RescheduleAsked, headers_data: I
             session, key, version=version, placement=placement, actor=actor, now=now, override=_override(asked)
         )
 
+    def search(session: Session, wanted: booking.FindRequest, now: datetime) -> booking.Found:
+        return find_elsewhere(session, str(id), wanted, steps=[step.step for step in chosen.placement.steps], now=now)
+
     with site().read() as session:
         before = rows.whole(session, str(id))
         patient, protocol = before.patient.public_id, before.protocol_version.code
-    with _fresh_proposals(chosen, patient=patient, protocol=protocol):
+    with _fresh_proposals(chosen, patient=patient, protocol=protocol, search=search):
         return _change(id, work)
 
 

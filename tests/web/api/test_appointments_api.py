@@ -303,8 +303,9 @@ def test_a_move_onto_somebody_else_is_refused_with_proposals_and_loses_nothing(
     path = f"/appointments/{here['id']}/reschedule"
     problem = refused(nurse.post(path, {"steps": explicit(there["steps"])}, version=1), 409, "slot-taken")
     assert problem["appointment"] == there["id"]
-    assert problem["proposals"]
     assert ok(nurse.get(f"/appointments/{here['id']}"))["steps"] == here["steps"]
+    moved = ok(nurse.post(path, {"proposal": problem["proposals"][0]["token"]}, version=1))
+    assert moved["steps"][0]["starts"] == problem["proposals"][0]["starts"]
 
 
 def test_a_token_of_another_procedure_moves_nothing(nurse: Caller, new_patient: NewPatient) -> None:
