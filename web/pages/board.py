@@ -324,7 +324,9 @@ def _judge_version(appointment: Appointment) -> None:
 def _moment(day: str, name: str) -> datetime:
     """Return the instant of a typed local day and HH:MM; raises Invalid("bad-time")."""
     try:
-        wall = datetime.combine(date.fromisoformat(day), time.fromisoformat(request.form.get(name, "")))
+        # 9:30 is typed as often as 09:30.
+        typed = request.form.get(name, "").strip().replace("：", ":")
+        wall = datetime.combine(date.fromisoformat(day), time.fromisoformat(typed.zfill(5)))
     except ValueError:
         raise Invalid("bad-time", value=request.form.get(name, "")) from None
     return wall.replace(tzinfo=place().zone)

@@ -12,6 +12,7 @@ from sqlalchemy.orm import Session
 
 from models import Patient
 from scheduler import audit, availability, patients, ward
+from scheduler.dayboard import PatientLine
 from scheduler.engine.grid import at_minute
 from scheduler.errors import DomainError, Invalid
 from scheduler.ward import BedState, Expected
@@ -37,7 +38,7 @@ class Said:
     error: DomainError | None = None
     form: dict[str, str] = field(default_factory=dict)
     action: str = ""
-    found: list[Patient] = field(default_factory=list)
+    found: list[PatientLine] = field(default_factory=list)
     """Patients to choose from, when a name meant several."""
 
 
@@ -46,7 +47,7 @@ class SeveralPatients(DomainError):
 
     code = "several-patients"
 
-    def __init__(self, found: list[Patient]) -> None:
+    def __init__(self, found: list[PatientLine]) -> None:
         self.found = found
         super().__init__(count=len(found))
 
@@ -162,7 +163,18 @@ def _meant(session: Session, text: str) -> Patient:
         return (exact or found)[0]
     if not found:
         raise Invalid("nobody-found", text=text)
-    raise SeveralPatients(found)
+    raise SeveralPatients([_line(each) for each in found])
+
+
+def _line(patient: Patient) -> PatientLine:
+    return PatientLine(
+        patient.public_id,
+        patient.record_number,
+        patient.name,
+        patient.sex,
+        patient.birth_date,
+        tuple(patient.flags),
+    )
 
 
 @bp.post("/ward/<encounter>/transfer")
