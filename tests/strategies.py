@@ -7,7 +7,7 @@ and compares clock times with `datetime`.
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import date, datetime, time, timedelta
-from itertools import combinations
+from itertools import combinations, pairwise
 from random import Random
 from typing import Any
 from zoneinfo import ZoneInfo
@@ -128,9 +128,10 @@ def _opening(chance: Random, grid: Grid) -> tuple[Span, ...]:
             if chance.random() < 0.75:
                 minute = chance.randrange(low, high, chance.choice((1, 5, 30)))
                 length = chance.choice((60, 90, 120, 121, 150)) if chance.random() < 0.97 else 960
-                span = Span(instant(day, minute, grid.zone), instant(day, minute, grid.zone) + length * MINUTE)
-                if not spans or spans[-1].ends <= span.starts:
-                    spans.append(span)
+                starts, seam = instant(day, minute, grid.zone), chance.choice((0, 0, 0, 31, 45))
+                pieces = [0, seam, length] if seam else [0, length]
+                if not spans or spans[-1].ends <= starts:
+                    spans += [Span(starts + a * MINUTE, starts + b * MINUTE) for a, b in pairwise(pieces)]
     return tuple(spans)
 
 

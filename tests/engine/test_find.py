@@ -191,6 +191,16 @@ def test_a_bed_is_free_from_admission_to_discharge_to_the_minute(taken: int, lef
     assert find(asked, limit=1)[0].steps[0].starts == at(day, 8)
 
 
+def test_a_slot_may_run_across_the_seam_of_two_openings() -> None:
+    asked = problem([step(needs=[ROOM])], [Resource("A", "room")], earliest=at(0, 9))
+    seam = at(0, 9.5) + 120
+    split = {"A": (Span(at(0, 8), seam), Span(seam, at(0, 12)))}
+    asked = replace(asked, world=replace(asked.world, opening=split))
+    found = find(asked, limit=1)[0]
+    assert found.steps[0].starts == at(0, 9)
+    assert check(asked, found) == []
+
+
 def test_bookings_may_touch() -> None:
     full = (Busy(at(0, 0), at(0, 9)), Busy(at(0, 10), at(0, 12)))
     asked = problem([step(needs=[ROOM])], [Resource("A", "room")], busy={"A": full})
