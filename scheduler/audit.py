@@ -7,11 +7,17 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import insert, select, update
+from sqlalchemy import bindparam, select
 from sqlalchemy.orm import Session
 
 from models import Audit, AuditHead, to_seconds
 from scheduler.actor import Actor
+
+_HEAD = AuditHead.__table__
+_NEXT = _HEAD.update().values(seq=_HEAD.c.seq + 1).returning(_HEAD.c.seq, _HEAD.c.hash, _HEAD.c.changed)  # type: ignore[attr-defined]
+_APPEND = Audit.__table__.insert()  # type: ignore[attr-defined]
+_CLOSE = _HEAD.update().values(hash=bindparam("new_hash"), changed=bindparam("new_changed"))  # type: ignore[attr-defined]
+"""Built once: every change of the department passes here."""
 
 
 def record(
@@ -33,9 +39,7 @@ def record(
     `patient` is a public id, never a name. `changes=False` is for what only looked (a patient viewed).
     """
     session.flush()
-    head = session.execute(
-        update(AuditHead).values(seq=AuditHead.seq + 1).returning(AuditHead.seq, AuditHead.hash, AuditHead.changed)
-    ).one()
+    head = session.execute(_NEXT).one()
     link: dict[str, Any] = {
         "seq": head.seq,
         "at": now,
@@ -53,8 +57,8 @@ def record(
         "prev": head.hash,
     }
     link["hash"] = digest(link)
-    session.execute(insert(Audit).values(link))
-    session.execute(update(AuditHead).values(hash=link["hash"], changed=head.seq if changes else head.changed))
+    session.execute(_APPEND, link)
+    session.execute(_CLOSE, {"new_hash": link["hash"], "new_changed": head.seq if changes else head.changed})
 
 
 def digest(link: Mapping[str, Any]) -> str:

@@ -8,7 +8,7 @@ from typing import Any
 
 from sqlalchemy import select, update
 from sqlalchemy.exc import DBAPIError
-from sqlalchemy.orm import Session, selectinload
+from sqlalchemy.orm import Session, joinedload, selectinload
 
 from models import ACTIVE_STATUSES, Appointment, Resource, Slot, Step, from_seconds
 from scheduler import availability, closures, lifecycle
@@ -37,9 +37,9 @@ def whole(session: Session, public_id: str) -> Appointment:
         select(Appointment)
         .where(Appointment.public_id == public_id)
         .options(
-            selectinload(Appointment.patient),
-            selectinload(Appointment.protocol_version),
-            selectinload(Appointment.steps).selectinload(Step.slots).selectinload(Slot.resource),
+            joinedload(Appointment.patient),
+            joinedload(Appointment.protocol_version),
+            selectinload(Appointment.steps).selectinload(Step.slots).joinedload(Slot.resource),
             selectinload(Appointment.steps).selectinload(Step.milestones),
         )
         .execution_options(populate_existing=True)
@@ -71,13 +71,24 @@ def lock_appointment(
 
     Raises NotFound, StaleVersion(expected, actual). `version` None skips the judgement (jobs).
     """
-    before = whole(session, public_id)
-    locked = lock(session, {*codes_of(before), *expired_holders(session, codes, now), *codes})
-    session.execute(select(Appointment.id).where(Appointment.id == before.id).with_for_update())
+    locked = lock(session, {*_held_codes(session, public_id), *expired_holders(session, codes, now), *codes})
+    session.execute(select(Appointment.id).where(Appointment.public_id == public_id).with_for_update())
     appointment = whole(session, public_id)
     if codes_of(appointment) - locked.ids.keys() or (version is not None and appointment.version != version):
         raise StaleVersion(appointment=public_id, expected=version, actual=appointment.version)
     return appointment, locked
+
+
+def _held_codes(session: Session, public_id: str) -> set[str]:
+    """Return what an appointment holds, without reading all of it: it is read again under the lock."""
+    query = (
+        select(Resource.code)
+        .join(Slot, Slot.resource_id == Resource.id)
+        .join(Step, Step.id == Slot.step_id)
+        .join(Appointment, Appointment.id == Step.appointment_id)
+        .where(Appointment.public_id == public_id)
+    )
+    return set(session.scalars(query))
 
 
 def codes_of(appointment: Appointment) -> set[str]:
