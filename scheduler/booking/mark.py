@@ -81,7 +81,7 @@ def judged(happened: Mapping[str, datetime], now: datetime) -> dict[str, datetim
 
 def _judge_order(step: Step, happened: Mapping[str, datetime]) -> None:
     """The five milestones of a step happen in their order; the same minute is allowed."""
-    known = {each.kind: each.at for each in step.milestones} | happened
+    known = {**{each.kind: each.at for each in step.milestones}, **happened}
     for kind, at in happened.items():
         mine = MILESTONES.index(kind)
         for other, other_at in known.items():
