@@ -5,6 +5,7 @@ from functools import cached_property
 
 import click
 
+from calendars import commands as formats
 from models.database import Database, DatabaseProblem
 from models.guard import GuardMissing
 from scheduler import commands as department
@@ -35,6 +36,9 @@ class Installation:
         db.ping()
         return db
 
+    def say(self, error: DomainError) -> str:
+        return terminal_line(error)
+
 
 @click.group(invoke_without_command=True)
 @click.pass_context
@@ -45,7 +49,7 @@ def cli(context: click.Context) -> None:
         context.invoke(site.all_command)
 
 
-for command in (*department.COMMANDS, *site.COMMANDS):
+for command in (*department.COMMANDS, *formats.COMMANDS, *site.COMMANDS):
     cli.add_command(command)
 
 

@@ -86,6 +86,13 @@ def facts(session: Session, revision: int) -> Facts:
     return known
 
 
+def forget(session: Session) -> None:
+    """Drop what is remembered of this database: for a transaction that changed resources and rolls back."""
+    _facts.pop(_place(session), None)
+    with _caches_lock:
+        _caches.pop(_place(session), None)
+
+
 def _place(session: Session) -> str:
     return session.get_bind().engine.url.render_as_string()
 

@@ -317,13 +317,13 @@ CODES: dict[str, Words] = {
     "several-patients": Words(422, N_("Several patients"), N_("%(count)s patients fit. Please choose one.")),
     # Case logs: a row or a file that cannot be imported.
     "bad-mapping": Words(500, N_("The mapping has a fault"), N_("%(file)s: %(entry)s: %(reason)s.")),
-    "case-file-unreadable": Words(
-        500, N_("The case log cannot be read"), N_("%(file)s cannot be read with this mapping.")
-    ),
+    "case-file-unreadable": Words(500, N_("The case log cannot be read"), N_("%(file)s: %(reason)s.")),
     "case-file-empty": Words(500, N_("The case log is empty"), N_("%(file)s has no rows.")),
     "case-file-columns": Words(500, N_("Columns are missing"), N_("%(file)s lacks: %(columns)s.")),
     "case-file-column-twice": Words(500, N_("A column stands twice"), N_("%(file)s has more than one: %(columns)s.")),
-    "case-file-encoding": Words(500, N_("Another encoding"), N_("%(file)s is not %(encoding)s (line %(line)s).")),
+    "case-file-encoding": Words(
+        500, N_("Another encoding"), N_("%(file)s is not %(encoding)s: line %(line)s has %(found)s.")
+    ),
     "case-row-shape": Words(
         422, N_("Too many or too few cells"), N_("The row has %(cells)s cells for %(columns)s columns.")
     ),
@@ -342,7 +342,7 @@ CODES: dict[str, Words] = {
         422, N_("Not a believable duration"), N_("%(minutes)s minutes; a case takes 1 to %(longest)s.")
     ),
     "case-order": Words(
-        422, N_("The times are out of order"), N_("%(column)s (%(at)s) comes before %(other_column)s (%(other_at)s).")
+        422, N_("The times are out of order"), N_("%(column)s (%(at)s) lies after %(other_column)s (%(other_at)s).")
     ),
     "case-unknown-room": Words(422, N_("A room the mapping does not name"), N_("%(column)s says %(value)s.")),
     "case-bad-sex": Words(422, N_("Sex is not one of the known values"), N_("%(column)s says %(value)s.")),

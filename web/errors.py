@@ -133,8 +133,14 @@ def terminal_line(error: DomainError) -> str:
     said = CODES.get(error.code)
     if said is None:
         return str(error)
-    facts = {name: str(value) for name, value in error.facts.items()}
+    facts = {name: _plainly(value) for name, value in error.facts.items()}
+    if {"starts", "ends"} <= facts.keys():
+        facts["span"] = f"{facts['starts']} to {facts['ends']}"
     return f"{said.title}: {said.detail % defaultdict(lambda: '–', facts)}"
+
+
+def _plainly(value: Any) -> str:
+    return value.strftime("%Y-%m-%d %H:%M") if isinstance(value, datetime) else str(value)
 
 
 def _words(code: str) -> Words:
