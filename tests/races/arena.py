@@ -1,6 +1,7 @@
 """A tiny department in which every booking wants what the others want, and bookers that fight for it."""
 
 import random
+import uuid
 from collections import Counter
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime, timedelta
@@ -57,6 +58,10 @@ PATHWAY = {
 }
 
 
+def patient_id(number: int) -> str:
+    return str(uuid.UUID(int=number, version=4))
+
+
 def build(session: Session, now: datetime) -> None:
     """Fill an empty database with the arena."""
     session.add(Department(code="arena", name_zh="竞技场", name_en="Arena", parameters={}))
@@ -69,15 +74,15 @@ def build(session: Session, now: datetime) -> None:
 
 
 def _resource(session: Session, kind: str, number: int, always: Schedule, now: datetime) -> None:
-    code = f"{kind}:p{number}" if kind == "patient" else f"{kind}-{number}"
+    code = f"patient:{patient_id(number)}" if kind == "patient" else f"{kind}-{number}"
     row = Resource(code=code, kind=kind, name_zh=code, name_en=code, schedule=None if kind == "bed" else always)
     if kind == "physician":
-        row.privileges = [Privilege(family="race", level=4, valid_from=date(2020, 1, 1), valid_to=date(2030, 1, 1))]
+        row.privileges = [Privilege(family="race", level=4, valid_from=date(2020, 1, 1), valid_to=date(2100, 1, 1))]
     session.add(row)
     if kind == "patient":
         session.add(
             Patient(
-                public_id=f"p{number}",
+                public_id=patient_id(number),
                 resource=row,
                 record_number=f"R{number}",
                 name=f"竞{number}",
@@ -88,19 +93,19 @@ def _resource(session: Session, kind: str, number: int, always: Schedule, now: d
         )
 
 
-def placement(chance: random.Random, days: int) -> tuple[str, Placement]:
-    """Return a patient and a random pathway for it over the first `days` days, on a grid of half hours."""
+def placement(chance: random.Random, days: int, first_midnight: int = MIDNIGHT) -> tuple[str, Placement]:
+    """Return a patient and a random pathway for it over `days` days from a midnight on, on a grid of half hours."""
 
     def one(kind: str) -> str:
         return f"{kind}-{chance.randrange(COUNTS[kind])}"
 
     def at(day: int) -> int:
-        return MIDNIGHT + day * DAY + chance.randrange(8 * 2, 17 * 2) * HOUR // 2
+        return first_midnight + day * DAY + chance.randrange(8 * 2, 17 * 2) * HOUR // 2
 
-    patient = f"p{chance.randrange(COUNTS['patient'])}"
+    patient = patient_id(chance.randrange(COUNTS["patient"]))
     day = chance.randrange(days)
     first, second = at(day), at(day + 1 + chance.randrange(3))
-    midnight = MIDNIGHT + day * DAY
+    midnight = first_midnight + day * DAY
     bed = SlotPlan(one("bed"), "bed", midnight + 13 * HOUR, midnight + DAY + 11 * HOUR)
     return patient, Placement(
         (
