@@ -180,10 +180,8 @@ def _fresh_proposals(chosen: _Chosen, *, patient: str, protocol: str | None, sea
 
 
 def _in_the_way(taken: SlotTaken) -> dict[str, Any]:
-    """Return the blocking span: the rule names the slot asked for as starts..ends and the busy one as since..until."""
+    """Return the facts under the API's names: what holds the place is an appointment."""
     facts = dict(taken.facts)
-    if "since" in facts:
-        facts["starts"], facts["ends"] = facts.pop("since"), facts.pop("until")
     facts["appointment"] = facts.pop("holder", None)
     return facts
 
