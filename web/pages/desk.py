@@ -13,14 +13,14 @@ from flask_babel import gettext
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
-from models import Appointment, Encounter, Patient, from_seconds
+from models import Appointment, Patient, from_seconds, to_seconds
 from scheduler import availability, booking, catalogue, dayboard, patients
 from scheduler.booking import rows
 from scheduler.booking.change import plan_of
 from scheduler.booking.elsewhere import find_elsewhere
 from scheduler.booking.requests import FindRequest, Found
 from scheduler.engine import world as engine
-from scheduler.engine.grid import day_start
+from scheduler.engine.grid import at_minute, day_start
 from scheduler.engine.protocol import URGENCIES, Need, Protocol, Step
 from scheduler.engine.rules.eligibility import candidates
 from scheduler.engine.world import Placement, Refusal
@@ -366,24 +366,15 @@ class Reader:
         return Search(cards, tuple(refused), protocol, founds[0].protocol.version, self._later(cards, wishes))
 
     def _first_admission(self, wishes: Wishes, protocol: Protocol) -> date | None:
-        """Return the first day a visit can have when its bed nights begin today; None when no bed comes before it.
+        """Return the first day a visit can have when its bed nights begin at the next admission hour.
 
-        The engine knows no yesterday: without this it offers a bed from last night. Who lies on the ward has one.
+        None when no bed comes before the visit. The engine refuses the days before as well; this says why.
         """
         stay = protocol.steps[0].stay if not wishes.move else None
-        if stay is None or stay.nights_before == 0 or self._on_the_ward(wishes.patient):
+        if stay is None or stay.nights_before == 0:
             return None
-        return self.today + timedelta(days=stay.nights_before)
-
-    def _on_the_ward(self, patient: str | None) -> bool:
-        if patient is None:
-            return False
-        query = (
-            select(Encounter.id)
-            .join(Patient, Patient.id == Encounter.patient_id)
-            .where(Patient.public_id == patient, Encounter.status == "in-progress")
-        )
-        return self.session.scalars(query).first() is not None
+        late = at_minute(self.today, self.settings.ward.admit_minute, self.settings.zone) < to_seconds(self.now)
+        return self.today + timedelta(days=stay.nights_before + late)
 
     def _found(self, wishes: Wishes, protocol: Protocol) -> Iterator[Found]:
         """Search the whole span; with hours of the day wished, then each day from the first on which anything fits."""

@@ -29,11 +29,12 @@
 
   // The list below the field may still be that of an earlier keystroke.
   const asked = (form) => form.querySelector("[data-asked]")?.dataset.asked ?? "";
-  const isFresh = (form, field) => form.dataset.pick !== "patient" || !window.htmx || asked(form) === field.value;
+  const isFresh = (form, field) => form.dataset.pick !== "patient" || asked(form) === field.value;
   let waiting = null;
 
   function take(form, field) {
     if (!isFresh(form, field)) {
+      if (!window.htmx) return false; // the form asks the server itself
       waiting = field;
       return true;
     }
@@ -83,6 +84,59 @@
     waiting = null;
     // Enter came before the list: only a list of one may be taken unseen, or none at all.
     if (options(form).length <= 1) take(form, field);
+  });
+
+  // --- What is typed or clicked while the desk is being fetched is kept and done on the new desk; an Enter that would
+  // hold or book something nobody has seen yet is not.
+  let busy = false, ahead = [], wanted = null;
+
+  document.addEventListener("htmx:beforeRequest", (event) => { if (event.detail.target === desk) busy = true; });
+  document.addEventListener("htmx:afterRequest", (event) => { if (event.detail.target === desk && !event.detail.successful) busy = false; });
+
+  document.addEventListener("keydown", (event) => {
+    if (!busy || event.ctrlKey || event.metaKey || event.altKey || event.isComposing) return;
+    if (event.key.length > 1 && event.key !== "Enter" && event.key !== "Backspace") return;
+    event.preventDefault();
+    event.stopPropagation();
+    if (event.key === "Backspace") ahead.pop();
+    else if (!event.repeat) ahead.push(event.key);
+  }, true);
+
+  desk.addEventListener("click", (event) => {
+    if (!busy || event.target.closest("a, button") === null) return;
+    event.preventDefault();
+    event.stopPropagation();
+    wanted = event.target.closest("[data-option]")?.dataset.option ?? null;
+  }, true);
+
+  // By now htmx has put the focus where it belongs.
+  document.addEventListener("htmx:afterSettle", (event) => { if (event.target.id === "desk") catchUp(); });
+
+  function catchUp() {
+    busy = false;
+    const typed = ahead, option = wanted && desk.querySelector(`[data-option="${CSS.escape(wanted)}"] a`);
+    ahead = [];
+    wanted = null;
+    if (option) return option.click();
+    const field = document.activeElement.closest?.("#desk [role=combobox]");
+    if (!field) {
+      const digit = typed.filter((key) => /^[1-5]$/.test(key)).pop();
+      return digit && desk.querySelector(`[data-focus="${digit}"]`)?.focus();
+    }
+    const end = typed.indexOf("Enter");
+    const text = (end < 0 ? typed : typed.slice(0, end)).join("");
+    if (!text) return;
+    field.value += text;
+    field.dispatchEvent(new Event("input", { bubbles: true }));
+    if (end < 0) return;
+    take(field.closest("form"), field);
+    ahead = typed.slice(end + 1);
+  }
+
+  // The language switch stands outside the desk: it must lead back to what is shown now.
+  document.addEventListener("htmx:pushedIntoHistory", (event) => {
+    const next = document.querySelector('form[action="/language"] [name=next]');
+    if (next) next.value = event.detail.path;
   });
 
   // --- The countdown. The server counts by itself and is always right.

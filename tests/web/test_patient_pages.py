@@ -1,0 +1,202 @@
+"""The patient pages: who is found, what is booked, what can be done about it, and that every look is recorded."""
+
+from typing import Any
+
+import pytest
+from flask import Flask
+from flask.testing import FlaskClient
+from sqlalchemy import select
+
+from models import Audit, Patient
+from models.database import Database
+from scheduler import booking
+from tests import factories
+from tests.conftest import Clock
+from tests.web.people import form_token, signed_in
+from tests.web.test_book_page import forms, person, send
+
+
+@pytest.fixture
+def nurse(app: Flask) -> FlaskClient:
+    return signed_in(app, "li")
+
+
+def booked(db: Database, protocol: str = "BX-FNA", **more: Any) -> tuple[str, str]:
+    """Book and return (patient, appointment)."""
+    made = factories.done(db, lambda session: factories.booked(session, protocol, **more))
+    return made.patient.public_id, made.public_id
+
+
+def status(db: Database, appointment: str) -> str:
+    with db.read() as session:
+        return booking.whole(session, appointment).status
+
+
+@pytest.mark.parametrize("typed", ["Z4711", "单晓明", "sxm", "shanxiao", "7788"])
+def test_a_patient_is_found_by_number_name_initials_pinyin_and_telephone(
+    nurse: FlaskClient, department: Database, typed: str
+) -> None:
+    person(department, record_number="Z4711", name="单晓明", phone="13900007788")
+    person(department, name="王建国")
+    page = nurse.get("/patients", query_string={"q": typed}).text
+    assert "Z4711" in page
+    assert "王建国" not in page
+
+
+def test_the_table_names_the_next_visit(nurse: FlaskClient, department: Database) -> None:
+    booked(department, "CEUS")
+    assert "12-01 周二 08:00 超声造影" in nurse.get("/patients").text
+
+
+def test_typing_brings_the_rows_alone(nurse: FlaskClient, department: Database) -> None:
+    person(department, name="单晓明")
+    answer = nurse.get("/patients?q=sxm", headers={"HX-Request": "true"}).text
+    assert "单晓明" in answer
+    assert "<html" not in answer
+
+
+def test_nobody_found_leads_to_a_new_patient(nurse: FlaskClient) -> None:
+    assert "/book?q=%E5%AD%99" in nurse.get("/patients?q=孙").text
+
+
+def test_the_page_lists_what_is_to_come_and_what_was_cancelled(nurse: FlaskClient, department: Database) -> None:
+    patient, appointment = booked(department, "CP-TACE-ABL-S")
+    page = nurse.get(f"/patients/{patient}").text
+    assert "肝动脉化疗栓塞" in page
+    assert "待确认" in page
+    assert f"/book?move={appointment}" in page
+    (form,) = forms(page, f"/patients/{patient}/bookings/{appointment}/cancel")
+    assert send(nurse, form, reason="发热").status_code == 303
+    page = nurse.get(f"/patients/{patient}").text
+    assert status(department, appointment) == "cancelled"
+    assert "发热" in page
+    assert f"/book?move={appointment}" not in page
+
+
+def test_a_usual_reason_is_picked_instead_of_typed(nurse: FlaskClient, department: Database) -> None:
+    patient, appointment = booked(department)
+    (form,) = forms(nurse.get(f"/patients/{patient}").text, f"/patients/{patient}/bookings/{appointment}/cancel")
+    send(nurse, form, usual="患者要求")
+    with department.read() as session:
+        assert booking.whole(session, appointment).cancel_reason == "患者要求"
+
+
+def test_cancelling_without_a_reason_is_refused_and_the_panel_stays_open(
+    nurse: FlaskClient, department: Database
+) -> None:
+    patient, appointment = booked(department)
+    (form,) = forms(nurse.get(f"/patients/{patient}").text, f"/patients/{patient}/bookings/{appointment}/cancel")
+    answer = send(nurse, form, reason="  ")
+    assert answer.status_code == 422
+    assert "<details open>" in answer.text
+    assert status(department, appointment) == "booked"
+
+
+def test_an_old_version_is_refused_and_changes_nothing(nurse: FlaskClient, department: Database) -> None:
+    patient, appointment = booked(department)
+    (form,) = forms(nurse.get(f"/patients/{patient}").text, f"/patients/{patient}/bookings/{appointment}/cancel")
+    answer = send(nurse, form, version="7", reason="发热")
+    assert answer.status_code == 412
+    assert "发热" in answer.text
+    assert status(department, appointment) == "booked"
+
+
+def test_a_milestone_is_noted_and_its_step_goes_on(nurse: FlaskClient, department: Database, clock: Clock) -> None:
+    patient, appointment = booked(department)
+    clock.forward(minutes=14)  # a session idles out after fifteen
+    (form,) = forms(nurse.get(f"/patients/{patient}").text, f"/patients/{patient}/bookings/{appointment}/mark")
+    assert send(nurse, form, kind="in-room", clock="0812").status_code == 303
+    page = nurse.get(f"/patients/{patient}").text
+    assert "入室 08:12" in page
+    assert status(department, appointment) == "arrived"
+
+
+@pytest.mark.parametrize("typed", ["noon", "2561"])
+def test_a_time_that_cannot_be_read_is_refused(nurse: FlaskClient, department: Database, typed: str) -> None:
+    patient, appointment = booked(department)
+    (form,) = forms(nurse.get(f"/patients/{patient}").text, f"/patients/{patient}/bookings/{appointment}/mark")
+    answer = send(nurse, form, kind="called", clock=typed)
+    assert answer.status_code == 422
+    assert typed in answer.text
+
+
+def test_a_milestone_in_the_future_is_refused(nurse: FlaskClient, department: Database) -> None:
+    patient, appointment = booked(department)
+    (form,) = forms(nurse.get(f"/patients/{patient}").text, f"/patients/{patient}/bookings/{appointment}/mark")
+    assert send(nurse, form, kind="called", clock="17:00").status_code == 422
+    assert status(department, appointment) == "booked"
+
+
+def test_a_hold_shows_until_when_and_a_lapsed_one_is_over(
+    nurse: FlaskClient, department: Database, clock: Clock
+) -> None:
+    patient, appointment = booked(department, hold=True)
+    assert f"/book?hold={appointment}" in nurse.get(f"/patients/{patient}").text
+    clock.forward(minutes=11)
+    page = nurse.get(f"/patients/{patient}").text
+    assert "占位到期" in page
+    assert f"/book?hold={appointment}" not in page
+
+
+def test_what_is_known_of_a_patient_can_be_corrected(nurse: FlaskClient, department: Database) -> None:
+    patient = person(department, name="张小明", flags=("allergy",))
+    (form,) = forms(nurse.get(f"/patients/{patient}").text, f"/patients/{patient}")
+    typed = {"name": "张晓明", "record_number": "T9", "sex": "male", "birth_date": "1960-01-02", "flags": ["diabetes"]}
+    assert send(nurse, form, **typed).status_code == 303
+    with department.read() as session:
+        row = session.scalars(select(Patient)).one()
+    assert (row.name, row.flags, row.version) == ("张晓明", ["diabetes"], 2)
+
+
+def test_a_refused_correction_keeps_what_was_typed(nurse: FlaskClient, department: Database) -> None:
+    patient = person(department)
+    (form,) = forms(nurse.get(f"/patients/{patient}").text, f"/patients/{patient}")
+    typed = {"name": "欧阳", "record_number": "T9", "sex": "male", "birth_date": "3000-01-01"}
+    answer = send(nurse, form, **typed)
+    assert answer.status_code == 422
+    assert 'value="欧阳"' in answer.text
+
+
+def test_stays_on_the_ward_are_listed(nurse: FlaskClient, department: Database) -> None:
+    patient = factories.done(department, lambda session: factories.admitted(session).patient.public_id)
+    page = nurse.get(f"/patients/{patient}").text
+    assert "在院" in page
+    assert "01 床" in page
+
+
+def test_every_look_at_a_patient_is_recorded(nurse: FlaskClient, department: Database) -> None:
+    patient = person(department)
+    for _ in range(2):
+        nurse.get(f"/patients/{patient}")
+    with department.read() as session:
+        looks = session.scalars(select(Audit.actor).where(Audit.action == "view", Audit.patient == patient)).all()
+    assert looks == ["user:li", "user:li"]
+
+
+def test_a_patient_who_does_not_exist_is_not_found(nurse: FlaskClient) -> None:
+    assert nurse.get("/patients/nobody").status_code == 404
+
+
+def test_a_physician_looks_and_marks_but_neither_cancels_nor_corrects(app: Flask, department: Database) -> None:
+    patient, appointment = booked(department)
+    physician = signed_in(app, "wang", "physician", "dr-01")
+    page = physician.get(f"/patients/{patient}").text
+    assert "/mark" in page
+    assert "/cancel" not in page
+    token = form_token(physician, "/")
+    for path in (f"/patients/{patient}", f"/patients/{patient}/bookings/{appointment}/cancel"):
+        assert physician.post(path, data={"csrf_token": token, "version": "1", "reason": "x"}).status_code == 403
+    assert status(department, appointment) == "booked"
+
+
+@pytest.mark.parametrize("role", ["manager", "auditor"])
+def test_who_needs_no_names_opens_no_patient(app: Flask, department: Database, role: str) -> None:
+    client = signed_in(app, role, role)
+    assert client.get("/patients").status_code == 403
+    assert client.get(f"/patients/{person(department)}").status_code == 403
+
+
+def test_a_name_is_never_markup(nurse: FlaskClient, department: Database) -> None:
+    patient = person(department, name="<script>x</script>")
+    for path in ("/patients", f"/patients/{patient}"):
+        assert "<script>x" not in nurse.get(path).text
