@@ -172,6 +172,23 @@ def test_a_later_step_waits_for_its_own_bed_to_be_left() -> None:
     assert [plan.starts for plan in found.steps] == [at(0, 8), at(3, 8)]
 
 
+def test_a_start_that_leaves_no_bed_says_nothing_about_the_next_day() -> None:
+    steps = [step("a", [{**ROOM, "codes": ["A"]}], stay={"nights": 1})]
+    steps += [step("b", [{**ROOM, "codes": ["B"]}], stay={"nights": 1, "nights_before": 3})]
+    rooms = [Resource("A", "room"), Resource("B", "room")]
+    asked = problem(
+        steps,
+        [*rooms, Resource("BED-1", "bed"), Resource("BED-2", "bed")],
+        [{"from": "a", "to": "b", "min_minutes": 0}],
+        require={"b.bed": "BED-1"},
+        busy={"B": (Busy(at(0, 0), at(3, 0)), Busy(at(4, 0), at(40, 0))), "BED-2": (Busy(at(0, 0), at(1, 12), "bed"),)},
+    )
+    # b is on day 3 and holds BED-1 from day 0; a can have BED-2 only from day 1
+    found = find(asked, limit=1)[0]
+    assert [plan.starts for plan in found.steps] == [at(1, 8), at(3, 8)]
+    assert (who(found, 0)["bed"], who(found, 1)["bed"]) == ("BED-2", "BED-1")
+
+
 @pytest.mark.parametrize(
     ("taken", "left", "day"),
     [
