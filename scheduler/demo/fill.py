@@ -99,7 +99,7 @@ def fill(db: Database, progress: Callable[[int, int], Any], *, now: datetime | N
         shares = dict(zip(sorted(days), _shares(request.operations, len(days)), strict=True))
         operators = _operators(session)
     people, tally = wishes.Names(request.seed), Tally(refused={})
-    db.transact(lambda session, instant: _closures(session, today, zone, instant))
+    db.transact(lambda session, instant: _closures(session, today, zone, instant), now=real_now)
     for number, day in enumerate(days):
         if day.isoformat() not in marker.done:
             _fill_day(db, day, shares[day], request.seed, people, operators, tally, real_now, zone)
