@@ -173,20 +173,25 @@ def test_a_later_step_waits_for_its_own_bed_to_be_left() -> None:
 
 
 def test_a_start_that_leaves_no_bed_says_nothing_about_the_next_day() -> None:
-    steps = [step("a", [{**ROOM, "codes": ["A"]}], stay={"nights": 1})]
-    steps += [step("b", [{**ROOM, "codes": ["B"]}], stay={"nights": 1, "nights_before": 3})]
-    rooms = [Resource("A", "room"), Resource("B", "room")]
+    steps = [step("a", [{**ROOM, "codes": ["A"]}], stay={"nights": 1}), step("b", [{**ROOM, "codes": ["B"]}])]
+    steps += [step("c", [{**ROOM, "codes": ["C"]}], stay={"nights": 1, "nights_before": 3})]
+    rooms = [Resource(code, "room") for code in "ABC"]
+    busy = {
+        "B": (Busy(at(0, 0), at(2, 0)), Busy(at(3, 0), at(40, 0))),
+        "C": (Busy(at(0, 0), at(3, 0)), Busy(at(4, 0), at(40, 0))),
+        "BED-2": (Busy(at(0, 0), at(1, 12), "bed"),),
+    }
     asked = problem(
         steps,
         [*rooms, Resource("BED-1", "bed"), Resource("BED-2", "bed")],
-        [{"from": "a", "to": "b", "min_minutes": 0}],
-        require={"b.bed": "BED-1"},
-        busy={"B": (Busy(at(0, 0), at(3, 0)), Busy(at(4, 0), at(40, 0))), "BED-2": (Busy(at(0, 0), at(1, 12), "bed"),)},
+        [{"from": "a", "to": "b", "min_minutes": 0}, {"from": "b", "to": "c", "min_minutes": 0}],
+        require={"c.bed": "BED-1"},
+        busy=busy,
     )
-    # b is on day 3 and holds BED-1 from day 0; a can have BED-2 only from day 1
+    # c is on day 3 and holds BED-1 from day 0; a can have BED-2 only from day 1
     found = find(asked, limit=1)[0]
-    assert [plan.starts for plan in found.steps] == [at(1, 8), at(3, 8)]
-    assert (who(found, 0)["bed"], who(found, 1)["bed"]) == ("BED-2", "BED-1")
+    assert [plan.starts for plan in found.steps] == [at(1, 8), at(2, 8), at(3, 8)]
+    assert (who(found, 0)["bed"], who(found, 2)["bed"]) == ("BED-2", "BED-1")
 
 
 @pytest.mark.parametrize(
