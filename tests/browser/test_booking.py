@@ -245,6 +245,7 @@ def test_without_the_files_of_npm_the_same_booking_goes_through(desk: Page, depa
     desk.keyboard.press("Enter")
     desk.click("#book-patients a")
     desk.click("#book-procedures a:has(code:text-is('BX-FNA'))")
+    expect(desk.locator("#take-1")).to_be_focused()
     desk.keyboard.press("Enter")
     expect(desk.locator("#confirm")).to_be_focused()
     desk.keyboard.press("Enter")
@@ -265,11 +266,14 @@ def test_a_booking_moves_from_the_patients_page(desk: Page, department: Database
     made = factories.done(department, lambda session: factories.booked(session, "AB-LIV-1"))
     desk.goto(f"/patients/{made.patient.public_id}")
     desk.click(f"a[href='/book?move={made.public_id}']")
+    expect(desk.locator("#take-1")).to_be_focused()
     desk.keyboard.press("3")
     desk.keyboard.press("Enter")
     expect(desk.locator("#done")).to_contain_text("已改期")
+    expect(desk.locator("#done .kept-head")).to_be_focused()
     desk.keyboard.press("u")
     expect(desk.locator("#done")).not_to_contain_text("已改期")
+    expect(desk.locator(".np-refusal")).to_have_count(0)
     with department.read() as session:
         assert booking.whole(session, made.public_id).steps[0].starts == made.steps[0].starts
 
