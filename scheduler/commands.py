@@ -6,13 +6,16 @@ from contextlib import contextmanager
 from datetime import date, datetime, timedelta
 from pathlib import Path
 from typing import Any, Protocol
+from zoneinfo import ZoneInfo
 
 import click
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+from sqlalchemy.orm import Session
 
 from models import migrate, to_seconds
 from models.database import Database
-from scheduler import audit, availability, demo, department_file, invariants
+from scheduler import audit, availability, closures, demo, department_file, invariants
+from scheduler.actor import SYSTEM
 from scheduler.engine.grid import local_date
 
 DEPARTMENT = Path(__file__).resolve().parent / "department"
@@ -120,6 +123,38 @@ def begin_demonstration(session: Any, now: datetime) -> bool:
     return demo.pending(session)
 
 
+@click.command("close")
+@click.argument("resource")
+@click.option("--kind", type=click.Choice(closures.KINDS), required=True)
+@click.option("--from", "starts", type=click.DateTime(["%Y-%m-%dT%H:%M"]), required=True)
+@click.option("--to", "ends", type=click.DateTime(["%Y-%m-%dT%H:%M"]), required=True)
+@click.option("--reason")
+@click.pass_obj
+def close(
+    installation: Installation, resource: str, kind: str, starts: datetime, ends: datetime, reason: str | None
+) -> None:
+    """Record leave, a closure or maintenance; times are the department's wall clock. Names the bookings inside."""
+
+    def work(session: Session, now: datetime) -> tuple[int, list[str]]:
+        zone = ZoneInfo(availability.settings(session).zone)
+        span = (starts.replace(tzinfo=zone), ends.replace(tzinfo=zone))
+        entry = closures.ClosureEntry(resource, kind, *span, reason)
+        record = closures.record(session, entry, actor=SYSTEM, now=now)
+        return record.id, closures.bookings_inside(session, record)
+
+    number, inside = installation.db.transact(work)
+    click.echo(f"closure {number}; bookings inside: {', '.join(inside) or 'none'}")
+
+
+@click.command("reopen")
+@click.argument("closure", type=int)
+@click.pass_obj
+def reopen(installation: Installation, closure: int) -> None:
+    """Take a closure back by the number that `close` printed."""
+    installation.db.transact(lambda session, now: closures.withdraw(session, closure, actor=SYSTEM, now=now))
+    click.echo(f"closure {closure} withdrawn")
+
+
 @click.command("check")
 @click.pass_obj
 def check_command(installation: Installation) -> None:
@@ -148,4 +183,4 @@ def audit_verify(installation: Installation) -> None:
     click.echo("audit chain whole")
 
 
-COMMANDS = (migrate_command, load_department, demo_command, check_command, audit_group)
+COMMANDS = (migrate_command, load_department, demo_command, close, reopen, check_command, audit_group)
