@@ -23,6 +23,7 @@ from models import (
 )
 from scheduler import availability, catalogue
 from scheduler.engine.grid import Span, day_start
+from scheduler.engine.protocol import Step as ProtocolStep
 
 LONGEST_STEP = timedelta(days=2)
 """No step is longer (a phase is at most 24 hours); it bounds the overlap query."""
@@ -281,7 +282,7 @@ _Mark = tuple[str, datetime, str | None]
 
 
 def _case(row: Any, held: list[Held], marks: list[_Mark], protocol: "_Protocol") -> Case:
-    step_zh, step_en, minutes = protocol.steps[row.step_code]
+    step = protocol.steps[row.step_code].lasting(int((row.ends - row.starts).total_seconds()) // 60)
     return Case(
         step=row.step,
         step_code=row.step_code,
@@ -295,9 +296,9 @@ def _case(row: Any, held: list[Held], marks: list[_Mark], protocol: "_Protocol")
         protocol=protocol.code,
         protocol_zh=protocol.name_zh,
         protocol_en=protocol.name_en,
-        step_zh=step_zh,
-        step_en=step_en,
-        minutes=minutes,
+        step_zh=step.name_zh,
+        step_en=step.name_en,
+        minutes=step.minutes,
         urgency=row.urgency,
         starts=row.starts,
         ends=row.ends,
@@ -370,7 +371,7 @@ class _Protocol:
     code: str
     name_zh: str
     name_en: str
-    steps: dict[str, tuple[str, str, tuple[tuple[str, int], ...]]]
+    steps: dict[str, ProtocolStep]
 
 
 def _protocols(session: Session, ids: set[int]) -> dict[int, _Protocol]:
@@ -380,7 +381,7 @@ def _protocols(session: Session, ids: set[int]) -> dict[int, _Protocol]:
             row.code,
             row.name_zh,
             row.name_en,
-            {step.code: (step.name_zh, step.name_en, step.minutes) for step in catalogue.parsed(row).steps},
+            {step.code: step for step in catalogue.parsed(row).steps},
         )
         for row in rows
     }

@@ -431,6 +431,7 @@ def test_a_case_is_booked_to_the_minute_and_fulfilled_with_its_milestones(depart
         (case,) = dayboard.cases(session, resource="LOG-1")
         assert (case.status, case.protocol_zh, case.source) == ("fulfilled", "胃镜", "import:small")
         assert case.ends - case.starts == timedelta(minutes=37)
+        assert case.minutes == (("procedure", 37),)
         assert case.actual == tuple(datetime(2025, 3, 4, 1, minute, tzinfo=UTC) for minute in (5, 40))
         assert (case.patient.record_number, case.patient.name, case.patient.sex) == ("S-1", "病例 1", "female")
         made = session.scalars(select(Appointment)).one()
