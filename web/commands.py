@@ -1,11 +1,13 @@
 """Commands that serve: serve, jobs, all; and those that open doors: user, token. `run.py` registers them."""
 
+import contextlib
 import secrets
 import signal
 import socket
 import subprocess
 import sys
 import threading
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
@@ -14,8 +16,8 @@ from gunicorn.app.base import BaseApplication
 
 from models import migrate
 from models.account import ROLES
-from models.database import Database
-from scheduler import demo, department_file, jobs, tidying
+from models.database import Database, database_now
+from scheduler import availability, demo, department_file, jobs, tidying
 from scheduler.commands import DEPARTMENT, Told, begin_demonstration
 from web import assets
 from web.accounts import demonstration, tokens, users
@@ -54,11 +56,20 @@ class Server(BaseApplication):
 
     def load(self) -> Any:
         # Opened in the worker: no connection is shared across the fork.
-        return create_app(self._settings, Database(self._settings.database_url))
+        db = Database(self._settings.database_url)
+        threading.Thread(target=_warm, args=(db,), name="warm masks", daemon=True).start()
+        return create_app(self._settings, db)
 
     def _start_jobs(self, worker: Any) -> None:
         if self._with_jobs:
             worker.ticker = jobs.ticker(Database(self._settings.database_url), ALL_JOBS)
+
+
+def _warm(db: Database) -> None:
+    """Fill the masks before the first nurse asks; a search that comes earlier fills them itself."""
+    with contextlib.suppress(Exception), db.read() as session:
+        now = database_now(session)
+        availability.world_for_find(session, patient=None, now=now, earliest=now, latest=now + timedelta(days=90))
 
 
 @click.command("serve")
