@@ -21,7 +21,7 @@ BOOTSTRAP = python="$(PYTHON)"; \
 	exec $$python bootstrap.py
 VENV := .venv/bin/python
 
-.PHONY: help run setup setup-dev test lint format types bench proof proof-long browser clients assets translations lock
+.PHONY: help run setup setup-dev test lint format types bench proof proof-long browser clients assets translations pictures lock
 
 help: ## list what can be made
 	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "  make %-13s %s\n", $$1, $$2}' Makefile
@@ -68,6 +68,9 @@ assets: setup ## fetch the front-end files again
 
 translations: setup ## check the Chinese catalogue and say how much of it is translated
 	@exec $(VENV) -m babel.messages.frontend compile --statistics -d web/translations
+
+pictures: setup-dev ## take the README's pictures again (needs Chromium)
+	@exec $(VENV) -m docs.pictures
 
 lock: ## write the lock files anew from requirements*.txt and package.json
 	@$(PYTHON) -m venv .venv-lock && .venv-lock/bin/python -m pip install --quiet uv==$(UV)
