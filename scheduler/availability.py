@@ -273,6 +273,8 @@ class _Cache:
 
 
 _caches: dict[str, _Cache] = {}
+DATABASES_KEPT = 4
+"""A process serves one database; only tests and tools open many, and they need the last one."""
 _caches_lock = threading.Lock()
 
 
@@ -311,6 +313,8 @@ def _refreshed(session: Session, chosen: Settings, grid: Grid) -> _Cache:
     cache = _caches.get(place)
     if cache is None or cache.key != key:
         cache = _caches[place] = _fresh(session, key, facts(session, chosen.revision), grid)
+        while len(_caches) > DATABASES_KEPT:
+            del _caches[next(iter(_caches))]
     revisions = session.execute(
         select(Resource.id, Resource.code, Resource.revision).where(Resource.active, Resource.kind != "patient")
     ).all()
