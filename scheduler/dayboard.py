@@ -22,6 +22,7 @@ from models import (
     from_seconds,
 )
 from scheduler import availability, catalogue
+from scheduler.department_file import IMPORTED
 from scheduler.engine.grid import Span, day_start
 from scheduler.engine.protocol import Step as ProtocolStep
 
@@ -390,7 +391,8 @@ def _protocols(session: Session, ids: set[int]) -> dict[int, _Protocol]:
 def board(session: Session, day: date, *, kinds: Iterable[str] = ("room",), codes: Iterable[str] = ()) -> Board:
     """Return the lanes of one local day, in the department's order; every resource of the kinds has a lane.
 
-    `codes` limits the lanes. Cancelled and lapsed cases are left out.
+    Rooms that a case log brought along have one on the days of its cases only. `codes` limits the lanes.
+    Cancelled and lapsed cases are left out.
     """
     starts, ends = day_span(session, day)
     query = select(Resource).where(Resource.active, Resource.kind.in_(list(kinds)))
@@ -417,6 +419,7 @@ def board(session: Session, day: date, *, kinds: Iterable[str] = ("room",), code
             cases=tuple(by_code[each.code]),
         )
         for each in resources
+        if by_code[each.code] or IMPORTED not in each.attributes
     )
     return Board(day, starts, ends, lanes)
 
