@@ -9,10 +9,10 @@ from models import Appointment, Departure, Slot, Step, from_seconds
 from scheduler import availability, catalogue, lifecycle
 from scheduler.actor import Actor
 from scheduler.booking import rows
-from scheduler.booking.propose import check
+from scheduler.booking.propose import check, touches
 from scheduler.booking.requests import Override
 from scheduler.booking.telling import summary, tell
-from scheduler.engine.world import Placement, SlotPlan, StepPlan, Violation
+from scheduler.engine.world import Placement, SlotPlan, StepPlan
 from scheduler.errors import Conflict, Invalid
 
 LONGEST_REASON = 500
@@ -123,10 +123,7 @@ def reschedule(
     )
     # A step that stays was judged when it was booked; by now it may have begun or been cut at its real end.
     fixed = {step.code for step in appointment.steps} - moving.keys()
-    # A lag is told at its later step; it counts when either end moves.
-    violations = [
-        each for each in violations if each.facts.get("step") not in fixed or each.facts.get("after") in moving
-    ]
+    violations = [each for each in violations if touches(each, moving) or not touches(each, fixed)]
     rows.judge(violations, override=override, role=actor.role)
     with rows.guarded(session, placement, locked):
         _move(session, appointment, moving, locked, now)
@@ -135,11 +132,6 @@ def reschedule(
     appointment = rows.whole(session, public_id)
     tell(session, appointment, "rescheduled", actor=actor, now=now, before=before)
     return appointment
-
-
-def _steps_named(violation: Violation) -> set[str]:
-    """Return every step a violation is about: a lag or an overlap between two names both."""
-    return {violation.facts[key] for key in ("step", "after", "other_step") if violation.facts.get(key)}
 
 
 def _moving(appointment: Appointment, placement: Placement) -> dict[str, StepPlan]:

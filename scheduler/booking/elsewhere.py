@@ -10,7 +10,7 @@ from models import ACTIVE_STATUSES, Appointment, Step, to_seconds
 from scheduler import availability, catalogue, lifecycle
 from scheduler.booking import rows
 from scheduler.booking.change import plan_of
-from scheduler.booking.propose import LONGEST_SEARCH_DAYS, check
+from scheduler.booking.propose import LONGEST_SEARCH_DAYS, check, touches
 from scheduler.booking.requests import FindRequest, Found
 from scheduler.engine import explain as engine_explain
 from scheduler.engine import find as engine_find
@@ -172,4 +172,4 @@ def _fits(session: Session, appointment: Appointment, placement: Placement, now:
         protocol_version=appointment.protocol_version.version,
         ignore=appointment.public_id,
     )
-    return not any({each.facts.get("step"), each.facts.get("after")} & plans.keys() for each in violations)
+    return not any(touches(each, plans) for each in violations)

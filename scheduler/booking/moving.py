@@ -11,7 +11,7 @@ from models import Appointment, Step, to_seconds
 from scheduler import audit, availability, catalogue, lifecycle
 from scheduler.booking import rows
 from scheduler.booking.change import plan_of
-from scheduler.booking.propose import check
+from scheduler.booking.propose import check, touches
 from scheduler.engine import explain as engine_explain
 from scheduler.engine import find as engine_find
 from scheduler.engine import protocol as engine
@@ -75,7 +75,7 @@ def moved_back(session: Session, appointment: Appointment, now: datetime) -> Pla
         )
     placement = Placement(tuple(plans[step.code] for step in appointment.steps))
     moved_codes = {step.code for step in moving}
-    broken = [each for each in _all_violations(session, appointment, placement, now) if _touches(each, moved_codes)]
+    broken = [each for each in _all_violations(session, appointment, placement, now) if touches(each, moved_codes)]
     rows.judge(broken, override=None, role="")
     return placement
 
@@ -179,12 +179,7 @@ def _with(appointment: Appointment, plan: StepPlan) -> Placement:
 def _violations(session: Session, appointment: Appointment, plan: StepPlan, now: datetime) -> list[Violation]:
     """Return what the pathway breaks with the step there; what lies between two other steps was judged before."""
     found = _all_violations(session, appointment, _with(appointment, plan), now)
-    return [each for each in found if _touches(each, {plan.step})]
-
-
-def _touches(violation: Violation, steps: set[str]) -> bool:
-    """Tell whether a violation is about one of the steps: at it, or in the lag that leaves it."""
-    return bool({violation.facts.get("step"), violation.facts.get("after")} & steps)
+    return [each for each in found if touches(each, {plan.step})]
 
 
 def _all_violations(session: Session, appointment: Appointment, placement: Placement, now: datetime) -> list[Violation]:

@@ -1,5 +1,6 @@
 """Find and check: reads that lead to a booking. Nothing here writes."""
 
+from collections.abc import Collection
 from datetime import datetime, timedelta
 
 from sqlalchemy import select
@@ -110,6 +111,11 @@ def check(
     past = to_seconds(now - READING_TIME)
     problem = Problem(catalogue.parsed(version), world, patient_code, earliest=past, latest=ends)
     return [*engine_check.check(problem, placement), *_late_admissions(session, placement, past, ignore)]
+
+
+def touches(violation: Violation, steps: Collection[str]) -> bool:
+    """Tell whether a violation is about one of the steps; a lag or an overlap between two is about both."""
+    return any(violation.facts.get(key) in steps for key in ("step", "after", "other_step"))
 
 
 def _late_admissions(session: Session, placement: Placement, past: int, ignore: str | None) -> list[Violation]:

@@ -319,6 +319,21 @@ def test_the_first_step_cannot_move_past_the_window_of_the_second(department: Da
     done(department, work)
 
 
+def test_a_step_that_would_overlap_a_sibling_that_stays_is_told_so(department: Database) -> None:
+    def work(session: Session) -> None:
+        made = booked(session, "CP-TACE-ABL-S")
+        tace, ablation = (booking.change.plan_of(step) for step in made.steps)
+        back = ablation.starts - tace.starts
+        slots = tuple(type(s)(s.resource, s.role, s.starts - back, s.ends - back) for s in ablation.slots)
+        onto = Placement((type(ablation)("ABL", tace.starts, ablation.ends - back, slots),))
+        with pytest.raises(RuleBroken) as refusal:
+            booking.reschedule(session, made.public_id, version=1, placement=onto, actor=NURSE, now=NOW)
+        overlaps = [rule for rule in refusal.value.facts["violations"] if rule["code"] == "self-overlap"]
+        assert ("TACE", "ABL") in {(rule["step"], rule["other_step"]) for rule in overlaps}
+
+    done(department, work)
+
+
 def test_two_bookings_never_swap_half(department: Database) -> None:
     def work(session: Session) -> None:
         first = booked(session, "CEUS", room="CEUS-1")
