@@ -52,7 +52,7 @@ def book(session: Session, request: BookRequest, *, actor: Actor, now: datetime)
         hold_until=now + settings.hold if request.hold else None,
         source=request.source,
         source_ref=request.source_ref,
-        override=_kept(request, actor, now),
+        override=request.override and request.override.kept(actor.id, now),
         note=request.note,
         created_at=now,
         created_by=actor.id,
@@ -62,7 +62,8 @@ def book(session: Session, request: BookRequest, *, actor: Actor, now: datetime)
         session.add(appointment)
         _add_steps(session, appointment, catalogue.parsed(version), request, locked, settings, now)
     rows.settle(session, locked)
-    tell(session, appointment, "held" if request.hold else "booked", actor=actor, now=now)
+    verb = "held" if request.hold else "booked"
+    tell(session, appointment, verb, actor=actor, now=now, override=request.override)
     return appointment
 
 
@@ -93,14 +94,3 @@ def _add_steps(
 def in_protocol_order(protocol: Protocol, placement: Placement) -> Placement:
     order = {step.code: number for number, step in enumerate(protocol.steps)}
     return Placement(tuple(sorted(placement.steps, key=lambda plan: order[plan.step])))
-
-
-def _kept(request: BookRequest, actor: Actor, now: datetime) -> dict[str, object] | None:
-    if request.override is None:
-        return None
-    return {
-        "rules": list(request.override.rules),
-        "reason": request.override.reason,
-        "by": actor.id,
-        "at": now.isoformat(),
-    }

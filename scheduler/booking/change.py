@@ -103,7 +103,8 @@ def reschedule(
 ) -> Appointment:
     """Move steps to a new placement, whole pathway judged again; the steps not named stay where they are.
 
-    A moved step's slots leave and its new ones come in the same transaction. Raises as `book` does, and
+    A moved step's slots leave and its new ones come in the same transaction. The newest override stands on the
+    appointment, every one in the trail. Raises as `book` does, and
     Conflict("not-movable") for a step that has begun or is over, Invalid("unknown-step").
     """
     codes = {slot.resource for slot in rows.plans(placement)}
@@ -127,10 +128,12 @@ def reschedule(
     rows.judge(violations, override=override, role=actor.role)
     with rows.guarded(session, placement, locked):
         _move(session, appointment, moving, locked, now)
+        if override is not None:
+            appointment.override = override.kept(actor.id, now)
         rows.touch(session, appointment, now=now, sequenced=[s for s in appointment.steps if s.code in moving])
     rows.settle(session, locked)
     appointment = rows.whole(session, public_id)
-    tell(session, appointment, "rescheduled", actor=actor, now=now, before=before)
+    tell(session, appointment, "rescheduled", actor=actor, now=now, before=before, override=override)
     return appointment
 
 

@@ -47,6 +47,10 @@ class Override:
     rules: tuple[str, ...]
     reason: str
 
+    def kept(self, by: str, at: datetime) -> dict[str, object]:
+        """Return what the appointment keeps of it."""
+        return {"rules": list(self.rules), "reason": self.reason, "by": by, "at": at.isoformat()}
+
 
 @dataclass(frozen=True, slots=True)
 class BookRequest:

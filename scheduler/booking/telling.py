@@ -7,6 +7,7 @@ from sqlalchemy.orm import Session
 from models import Appointment
 from scheduler import audit, outbox
 from scheduler.actor import Actor
+from scheduler.booking.requests import Override
 
 
 def tell(
@@ -18,8 +19,12 @@ def tell(
     now: datetime,
     reason: str | None = None,
     before: object = None,
+    override: Override | None = None,
 ) -> None:
-    """Queue the outbox row and write the audit link of one change, in that order, last in the transaction."""
+    """Queue the outbox row and write the audit link of one change, in that order, last in the transaction.
+
+    The reason of an override is the link's, and the rules it set aside stand in its detail.
+    """
     session.flush()
     after = summary(appointment)
     outbox.append(
@@ -37,8 +42,8 @@ def tell(
         entity="appointment",
         entity_id=appointment.public_id,
         patient=appointment.patient.public_id,
-        reason=reason,
-        detail={"before": before, "after": after},
+        reason=override.reason if override else reason,
+        detail={"before": before, "after": after} | ({"override": list(override.rules)} if override else {}),
     )
 
 

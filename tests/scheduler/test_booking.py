@@ -417,6 +417,26 @@ def test_an_override_needs_a_soft_rule_a_right_and_a_reason_and_is_kept(departme
     assert (made.override["rules"], made.override["reason"]) == (["outside-opening"], "急诊")
 
 
+def test_an_override_of_a_move_is_kept_and_stands_in_the_trail(department: Database) -> None:
+    evening = int(datetime(2026, 12, 1, 12, 0, tzinfo=UTC).timestamp())  # 20:00 in Shanghai: everything is closed
+
+    def work(session: Session) -> None:
+        made = booked(session, "CEUS")
+        day = booking.change.plan_of(made.steps[0])
+        by = evening - day.starts
+        slots = tuple(type(s)(s.resource, s.role, s.starts + by, s.ends + by) for s in day.slots)
+        late = Placement((type(day)(day.step, evening, day.ends + by, slots),))
+        override = booking.Override(("outside-opening",), "急诊")
+        moved = booking.reschedule(
+            session, made.public_id, version=1, placement=late, actor=MANAGER, now=NOW, override=override
+        )
+        assert moved.override == override.kept(MANAGER.id, NOW)
+        last = audit.history(session, "appointment", made.public_id)[-1]
+        assert (last.reason, last.detail["override"]) == ("急诊", ["outside-opening"])
+
+    done(department, work)
+
+
 def test_each_change_has_its_audit_link_and_its_outbox_row(department: Database) -> None:
     def work(session: Session) -> None:
         made = booked(session, hold=True)
