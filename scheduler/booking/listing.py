@@ -1,6 +1,5 @@
-"""Read appointments: one with everything, a page of many, and what the trail says of one."""
+"""Read appointments, a page at a time."""
 
-from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 from typing import Any
@@ -8,7 +7,7 @@ from typing import Any
 from sqlalchemy import ColumnElement, Select, and_, exists, or_, select, tuple_
 from sqlalchemy.orm import Session, aliased, selectinload
 
-from models import Appointment, Audit, Milestone, Patient, Resource, Slot, Step, from_seconds
+from models import Appointment, Milestone, Patient, Resource, Slot, Step, from_seconds
 from scheduler import availability
 from scheduler.engine.grid import day_start
 
@@ -91,25 +90,3 @@ def _uses(step: Any, code: str) -> ColumnElement[bool]:
         exists().where(Slot.step_id == step.id, Slot.resource_id == resource),
         exists().where(Milestone.step_id == step.id, Milestone.resource_id == resource),
     )
-
-
-@dataclass(frozen=True, slots=True)
-class Entry:
-    """One thing that was done to an appointment."""
-
-    at: datetime
-    actor: str
-    role: str
-    action: str
-    reason: str | None
-    detail: Mapping[str, Any]
-
-
-def history(session: Session, public_id: str) -> list[Entry]:
-    """Return what the audit trail says of one appointment, oldest first."""
-    rows = session.execute(
-        select(Audit.at, Audit.actor, Audit.role, Audit.action, Audit.reason, Audit.detail)
-        .where(Audit.entity == "appointment", Audit.entity_id == public_id)
-        .order_by(Audit.seq)
-    )
-    return [Entry(*row) for row in rows]

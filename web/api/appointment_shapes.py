@@ -5,7 +5,7 @@ from datetime import datetime
 from typing import Any
 
 from models import Appointment, Milestone, Slot, Step
-from scheduler.booking.listing import Entry
+from scheduler.audit import Event
 from web.api.wire import Instant, Names, Told
 from web.i18n import rfc3339
 
@@ -148,18 +148,18 @@ def _mark(mark: Milestone) -> Marked:
     return Marked(kind=mark.kind, at=mark.at)
 
 
-def history_told(entries: Iterable[Entry]) -> list[dict[str, Any]]:
+def history_told(events: Iterable[Event]) -> list[dict[str, Any]]:
     """Return the trail of an appointment as plain JSON values, instants in the department's zone."""
     return [
         Done(
-            at=entry.at,
-            actor=entry.actor,
-            role=entry.role,
-            action=entry.action,
-            reason=entry.reason,
-            detail=_here(entry.detail),
+            at=event.at,
+            actor=event.actor,
+            role=event.role,
+            action=event.action,
+            reason=event.reason,
+            detail=_here(event.detail),
         ).model_dump(mode="json")
-        for entry in entries
+        for event in events
     ]
 
 

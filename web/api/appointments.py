@@ -13,7 +13,7 @@ from sqlalchemy.orm import Session
 
 from models import ACTIVE_STATUSES, MILESTONES, Appointment, from_seconds
 from models.appointment import INACTIVE_STATUSES
-from scheduler import booking, patients
+from scheduler import audit, booking, patients
 from scheduler.booking import listing, rows
 from scheduler.booking.elsewhere import find_elsewhere
 from scheduler.engine.world import Placement
@@ -362,5 +362,5 @@ def get_appointment(id: UUID) -> Response:
     place()
     with site().read() as session:
         body = plain(rows.whole(session, str(id)))
-        body["history"] = history_told(listing.history(session, str(id)))
+        body["history"] = history_told(audit.history(session, "appointment", str(id)))
     return answer(body)
