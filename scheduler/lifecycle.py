@@ -13,6 +13,7 @@ TRANSITIONS: dict[tuple[str, str], str] = {
     ("reserved", "cancel"): "cancelled",
     ("reserved", "arrive"): "arrived",
     ("reserved", "start"): "in-progress",
+    ("reserved", "fulfil"): "fulfilled",
     ("reserved", "unplace"): "unplaced",
     ("booked", "cancel"): "cancelled",
     ("booked", "noshow"): "noshow",
@@ -24,13 +25,16 @@ TRANSITIONS: dict[tuple[str, str], str] = {
     ("arrived", "cancel"): "cancelled",
     ("arrived", "start"): "in-progress",
     ("arrived", "fulfil"): "fulfilled",
+    ("in-progress", "arrive"): "in-progress",
     ("in-progress", "start"): "in-progress",
     ("in-progress", "fulfil"): "fulfilled",
+    ("fulfilled", "arrive"): "fulfilled",
+    ("fulfilled", "start"): "fulfilled",
     ("fulfilled", "fulfil"): "fulfilled",
     ("unplaced", "place"): "booked",
     ("unplaced", "cancel"): "cancelled",
 }
-"""(status, event) → status. What is not here is refused."""
+"""(status, event) → status. What is not here is refused. A milestone written down late moves nothing back."""
 
 MILESTONE_EVENT = {"called": "arrive", "in-room": "arrive", "started": "start", "ended": "start", "out": "fulfil"}
 """What each milestone does to its step."""

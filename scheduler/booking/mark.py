@@ -54,9 +54,10 @@ def mark_all(
     before, status = summary(appointment), chosen.status
     _judge_order(chosen, happened)
     for kind, at in happened.items():
-        after = lifecycle.after(chosen.status, lifecycle.MILESTONE_EVENT[kind])
+        _advance(chosen, lifecycle.after(chosen.status, lifecycle.MILESTONE_EVENT[kind]))
         _record(session, chosen, kind, at, actor, now)
-        _advance(chosen, after, at)
+    if "out" in happened:
+        _cut(chosen, happened["out"])
     rows.touch(session, appointment, now=now, sequenced=[chosen] if chosen.status != status else [])
     session.flush()
     rows.settle(session, locked)
@@ -104,12 +105,15 @@ def _record(session: Session, step: Step, kind: str, at: datetime, actor: Actor,
     )
 
 
-def _advance(step: Step, status: str, at: datetime) -> None:
+def _advance(step: Step, status: str) -> None:
     step.status = status
     for slot in step.slots:
-        if slot.status in ("cancelled", "unplaced"):
-            continue
-        slot.status = status
-        # Fulfilled early: what was still running is cut at the real end, which frees the rest.
-        if status == "fulfilled" and slot.kind == "procedure" and slot.starts < at < slot.ends:
-            slot.ends = at
+        if slot.status not in ("cancelled", "unplaced"):
+            slot.status = status
+
+
+def _cut(step: Step, out: datetime) -> None:
+    """Out early: what room and team still had planned is cut at the real end, which frees the rest."""
+    for slot in step.slots:
+        if slot.kind == "procedure" and slot.status == "fulfilled" and slot.starts < out < slot.ends:
+            slot.ends = out

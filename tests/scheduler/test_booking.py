@@ -359,6 +359,22 @@ def test_a_step_that_has_begun_does_not_move(department: Database) -> None:
     done(department, work)
 
 
+def test_a_milestone_written_down_late_moves_nothing_back(department: Database) -> None:
+    def work(session: Session) -> None:
+        made = booked(session, "CEUS")
+        starts = made.steps[0].starts
+        out = starts + timedelta(minutes=10)
+        for kind, minutes in (("out", 10), ("in-room", 1), ("started", 3), ("started", 2), ("ended", 9)):
+            at = starts + timedelta(minutes=minutes)
+            booking.mark(session, made.public_id, version=None, step="CEUS", kind=kind, at=at, actor=NURSE, now=out)
+        step = booking.whole(session, made.public_id).steps[0]
+        assert [int((mark.at - starts).total_seconds()) // 60 for mark in step.milestones] == [1, 2, 9, 10]
+        assert {slot.status for slot in step.slots} == {"fulfilled"}
+        assert {slot.ends for slot in step.slots if slot.role == "room"} == {out}
+
+    done(department, work)
+
+
 def test_out_early_frees_the_rest_of_the_room_and_keeps_the_patients_recovery(department: Database) -> None:
     def work(session: Session) -> None:
         made = booked(session, "CEUS")
