@@ -32,6 +32,9 @@ from scheduler.working_days import Calendar, Hours, Timetable, sessions_on
 LONGEST_SLOT = timedelta(days=60)
 """No slot is longer; a bounded overlap query is 17 times faster than an open one (PERFORMANCE §2)."""
 
+LONGEST_PATHWAY = timedelta(days=5 * 366)
+"""What is checked at once; a slot later than that after the first is a slip of the pen, told as outside-horizon."""
+
 
 @dataclass(frozen=True, slots=True)
 class Settings:
@@ -429,6 +432,7 @@ def world_for_check(
     """
     chosen = settings(session)
     zone = chosen.zone
+    ends = min(ends, starts + int(LONGEST_PATHWAY.total_seconds()))
     grid = Grid(local_date(starts, zone) - timedelta(days=1), local_date(ends, zone) + timedelta(days=2), zone)
     rows = {
         row.id: row
@@ -446,10 +450,11 @@ def world_for_check(
         _open_stays(session, now),
     )
     whole = (Span(grid.origin, grid.end),)
+    schedules = {row.schedule_id for row in rows.values()}
+    by_schedule = {id_: _open_over(lasting, id_, grid) for id_ in schedules}
     opening_by_code, busy = {}, {}
     for id_, row in rows.items():
-        always = row.kind in ("bed", "patient")
-        opening_by_code[row.code] = whole if always else _open_over(lasting, row.schedule_id, grid)
+        opening_by_code[row.code] = whole if row.kind in ("bed", "patient") else by_schedule[row.schedule_id]
         spans = (each for each in occupied.get(id_, ()) if each.holder is None or each.holder != ignore)
         busy[row.code] = tuple(sorted(spans, key=_by_start))
     everything = dict(lasting.resources)

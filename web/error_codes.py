@@ -74,6 +74,9 @@ CODES: dict[str, Words] = {
         N_("The earliest day (%(earliest)s) lies after the latest (%(latest)s)."),
     ),
     "search-too-long": Words(422, N_("The period is too long"), N_("At most %(days)s days can be looked at at once.")),
+    "search-too-far": Words(
+        422, N_("Too far ahead"), N_("A search reaches at most %(days)s days ahead; choose an earlier date.")
+    ),
     "reason-missing": Words(
         422, N_("A reason is needed"), N_("Please say why; the reason is kept with the appointment.")
     ),

@@ -10,7 +10,7 @@ from models import ACTIVE_STATUSES, Appointment, Step, to_seconds
 from scheduler import availability, catalogue, lifecycle
 from scheduler.booking import rows
 from scheduler.booking.change import plan_of
-from scheduler.booking.propose import LONGEST_SEARCH_DAYS, check, touches
+from scheduler.booking.propose import check, judge_window, touches
 from scheduler.booking.requests import FindRequest, Found
 from scheduler.engine import explain as engine_explain
 from scheduler.engine import find as engine_find
@@ -30,11 +30,10 @@ def find_elsewhere(
 
     `steps` are the codes of those to move, or nothing for all that may still move. The others stay where they are
     and bound the search by their lags; proposals hold the moving steps alone, ready for `reschedule`. Raises
-    NotFound("unknown-appointment"), Invalid("unknown-step" | "unknown-resource" | "search-too-long"),
+    as `judge_window` does, NotFound("unknown-appointment"), Invalid("unknown-step" | "unknown-resource"),
     Conflict("not-movable") when none of the steps may move.
     """
-    if request.latest - request.earliest > timedelta(days=LONGEST_SEARCH_DAYS):
-        raise Invalid("search-too-long", days=LONGEST_SEARCH_DAYS)
+    judge_window(request, now)
     appointment = rows.whole(session, public_id)
     moving = _moving(appointment, frozenset(steps))
     protocol = _part(catalogue.parsed(appointment.protocol_version), moving)

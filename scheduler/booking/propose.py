@@ -23,15 +23,18 @@ READING_TIME = timedelta(minutes=15)
 LONGEST_SEARCH_DAYS = 366
 """A wider search is a mistake in a date."""
 
+FURTHEST_DAYS = 3 * 366
+"""A search that reaches further ahead is one too, and every day before it costs time and memory."""
+
 
 def find(session: Session, request: FindRequest, *, now: datetime) -> Found:
     """Return the earliest placements that fit, and why the days before the first do not.
 
-    Raises Invalid("earliest-after-latest" | "search-too-long" | "unknown-protocol" | "unknown-resource"),
-    NotFound("unknown-patient").
+    Raises Invalid("earliest-after-latest" | "search-too-long" | "search-too-far" | "unknown-protocol" |
+    "unknown-resource"), NotFound("unknown-patient").
     """
     earliest = max(request.earliest, now)
-    _judge_window(request)
+    judge_window(request, now)
     version = current_protocol(session, request.protocol, earliest)
     patient = patients.by_public_id(session, request.patient).resource.code if request.patient else None
     world = availability.world_for_find(
@@ -66,11 +69,14 @@ def current_protocol(session: Session, code: str, on: datetime) -> ProtocolVersi
     return catalogue.current(session, code, local_date(to_seconds(on), availability.settings(session).zone))
 
 
-def _judge_window(request: FindRequest) -> None:
+def judge_window(request: FindRequest, now: datetime) -> None:
+    """Raise Invalid("earliest-after-latest" | "search-too-long" | "search-too-far") for a window nobody can mean."""
     if request.latest < request.earliest:
         raise Invalid("earliest-after-latest", earliest=request.earliest, latest=request.latest)
     if request.latest - request.earliest > timedelta(days=LONGEST_SEARCH_DAYS):
         raise Invalid("search-too-long", days=LONGEST_SEARCH_DAYS)
+    if request.latest - now > timedelta(days=FURTHEST_DAYS):
+        raise Invalid("search-too-far", days=FURTHEST_DAYS)
 
 
 def _provisional(calendar: Calendar, proposals: tuple[Placement, ...], zone: str) -> frozenset[str]:

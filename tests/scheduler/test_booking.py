@@ -334,6 +334,15 @@ def test_a_step_that_would_overlap_a_sibling_that_stays_is_told_so(department: D
     done(department, work)
 
 
+def test_a_slot_centuries_ahead_is_told_as_outside_the_horizon(department: Database) -> None:
+    with department.read() as session:
+        step = placements(session, "CEUS")[0].steps[0]
+        slots = tuple(type(s)(s.resource, s.role, s.starts, s.ends + 170 * 366 * 86400) for s in step.slots)
+        endless = Placement((type(step)(step.step, step.starts, step.ends, slots),))
+        found = booking.check(session, "CEUS", endless, patient=None, now=NOW)
+    assert "outside-horizon" in {each.code for each in found}
+
+
 def test_two_bookings_never_swap_half(department: Database) -> None:
     def work(session: Session) -> None:
         first = booked(session, "CEUS", room="CEUS-1")

@@ -73,6 +73,11 @@ def test_what_may_still_change_is_noted(nurse: Caller) -> None:
             "earliest-after-latest",
         ),
         ({"latest": "2029-12-02T09:00:00+08:00"}, 422, "search-too-long"),
+        (
+            {"earliest": "2199-01-01T09:00:00+08:00", "latest": "2199-01-02T09:00:00+08:00"},
+            422,
+            "search-too-far",
+        ),
         ({"require": {"pilot": "dr-01"}}, 422, "unknown-role"),
         ({"require": {"operator": "dr-99"}}, 422, "unknown-resource"),
         ({"patient": "00000000-0000-4000-8000-000000000000"}, 404, "unknown-patient"),
