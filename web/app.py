@@ -5,6 +5,7 @@ from datetime import datetime
 from typing import Any
 
 from apiflask import APIFlask
+from flask.json.provider import DefaultJSONProvider
 
 from models.database import Database
 from web import errors, i18n, policy, privacy, security, shell, words
@@ -28,6 +29,18 @@ BLUEPRINTS = (health, documents, accounts, home, account, book, patients, board,
 """Every part of the site. Each view in them declares its policy, or the application does not start."""
 
 
+class Json(DefaultJSONProvider):
+    """Writes Chinese as it is; reads what is nested too deeply as what it is, a body that is no JSON of ours."""
+
+    ensure_ascii = False
+
+    def loads(self, s: str | bytes, **options: Any) -> Any:
+        try:
+            return super().loads(s, **options)
+        except RecursionError as error:
+            raise ValueError("nested too deeply") from error
+
+
 def create_app(settings: Settings, db: Database, *, clock: Callable[[], datetime] | None = None) -> APIFlask:
     """Build the application. `clock` stands in for every clock in tests.
 
@@ -48,9 +61,8 @@ def create_app(settings: Settings, db: Database, *, clock: Callable[[], datetime
         OPENAPI_VERSION="3.1.0",
         VALIDATION_ERROR_STATUS_CODE=422,
         SPEC_PROCESSOR_PASS_OBJECT=False,
-        JSON_SORT_KEYS=False,
     )
-    app.json.ensure_ascii = False  # type: ignore[attr-defined]
+    app.json = Json(app)
     app.jinja_env.trim_blocks = app.jinja_env.lstrip_blocks = True
     security.install(app, settings)
     policy.install(app)

@@ -22,7 +22,7 @@ from models.account import ROLES
 from scheduler.errors import NotAllowed, SetupError
 from web.accounts.identity import Visitor, identify
 from web.errors import SignInNeeded
-from web.security import check_csrf
+from web.security import check_csrf, check_readable
 from web.site import is_api
 
 View = TypeVar("View", bound=Callable[..., Any])
@@ -109,12 +109,14 @@ def _admit(declared: Policy, visitor: Visitor | None) -> None:
     g.visitor, g.actor = visitor, visitor.actor if visitor else None
     if declared.anonymous:
         check_csrf()
+        check_readable()
         return
     if visitor is None:
         raise SignInNeeded("session-ended" if g.expired else "sign-in-needed")
     if visitor.actor.role not in declared.roles:
         raise NotAllowed(right=request.endpoint, role=visitor.actor.role)
     check_csrf()
+    check_readable()
 
 
 def may(roles: Iterable[str]) -> bool:

@@ -5,7 +5,6 @@ import hmac
 import re
 import secrets
 import uuid
-from urllib.parse import urlsplit
 
 from flask import Flask, Response, g, request
 from werkzeug.middleware.proxy_fix import ProxyFix
@@ -37,6 +36,12 @@ class ForgedRequest(DomainError):
     """A change that did not come from one of our own pages (400)."""
 
     code = "csrf"
+
+
+class Unreadable(DomainError):
+    """A request with signs that no text has (400)."""
+
+    code = "bad-request"
 
 
 def install(app: Flask, settings: Settings) -> None:
@@ -98,6 +103,13 @@ def check_csrf() -> None:
         raise ForgedRequest(reason="token")
 
 
+def check_readable() -> None:
+    """Refuse a NUL in an address or a form: no text of ours has one, and PostgreSQL cannot even be asked for it."""
+    texts = [request.path, *request.args.values(), *request.form.values()]
+    if any("\0" in text for text in texts):
+        raise Unreadable
+
+
 def csrf_token() -> str:
     """Return the token that this visitor's forms must carry."""
     visitor = g.get("visitor")
@@ -118,7 +130,7 @@ def _same_origin() -> bool:
     if fetch_site is not None:
         return fetch_site in ("same-origin", "none")
     origin = request.headers.get("Origin")
-    return origin is None or urlsplit(origin).netloc == request.host
+    return origin is None or origin.partition("://")[2] == request.host
 
 
 def _right_tokens() -> list[str]:

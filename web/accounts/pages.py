@@ -1,7 +1,6 @@
 """Signing in and out: a page of its own, and a panel inside the page whose session ended."""
 
 from typing import Any
-from urllib.parse import urlsplit
 
 from apiflask import APIBlueprint
 from flask import Response, g, json, make_response, redirect, render_template, request
@@ -75,9 +74,8 @@ def touch() -> Response:
 
 def safe_next(path: str | None) -> str:
     """Return a path of this site to go on to; anything else becomes the front page."""
-    parts = urlsplit(path or "/")
-    ours = path is not None and path.startswith("/") and not path.startswith(("//", "/\\")) and "\\" not in path
-    return path if ours and path and not parts.scheme and not parts.netloc and path.isprintable() else "/"
+    ours = path is not None and path.startswith("/") and not path.startswith("//") and "\\" not in path
+    return path if ours and path and path.isprintable() else "/"
 
 
 def _sign_in() -> Opened:

@@ -11,7 +11,7 @@ from flask import Response, g, jsonify
 from pydantic import Field, model_validator
 from sqlalchemy.orm import Session
 
-from models import ACTIVE_STATUSES, MILESTONES, Appointment, from_seconds
+from models import ACTIVE_STATUSES, MILESTONES, Appointment, from_seconds, to_seconds
 from models.appointment import INACTIVE_STATUSES
 from scheduler import audit, booking, patients
 from scheduler.booking import listing, rows
@@ -25,7 +25,7 @@ from web.api.idempotency import IdempotencyKey, written_once
 from web.api.paging import Page, next_link, read_cursor, write_cursor
 from web.api.placements import Steps, placement_of, protocol_of, unseal
 from web.api.proposals import ProposalTold, Urgency, judged_version, proposals_of
-from web.api.wire import Asked, Code, Day, Flag, Moment, PublicId, Text
+from web.api.wire import EARLIEST, LATEST, Asked, Code, Day, Flag, Moment, PublicId, Text
 from web.policy import BOOK, MARK, READ, policy
 from web.site import place, site
 
@@ -346,9 +346,12 @@ def list_appointments(query_data: ListAsked) -> Response:
     return response
 
 
+_SECONDS = to_seconds(EARLIEST), to_seconds(LATEST)
+
+
 def _place(cursor: str) -> listing.Place:
     match read_cursor(cursor):
-        case [int(starts), str(appointment)] if abs(starts) < 2**40:
+        case [int(starts), str(appointment)] if _SECONDS[0] <= starts < _SECONDS[1] and appointment.isprintable():
             return listing.Place(from_seconds(starts), appointment)
     raise Invalid("bad-cursor")
 

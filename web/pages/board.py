@@ -18,10 +18,12 @@ from scheduler.errors import DomainError, Invalid, NotFound, StaleVersion
 from web import errors, shell
 from web import words as words_of
 from web.i18n import localname
-from web.pages import board_rows
+from web.pages import board_rows, forms
 from web.pages.board_rows import Need, Track
 from web.pages.case_words import case_name, protocol_name, step_name
+from web.pages.forms import day_in_address
 from web.pages.names import Names
+from web.pages.wishes import year_of_ours
 from web.policy import BOOK, MARK, READ, may, policy
 from web.site import place, site, today
 
@@ -66,13 +68,16 @@ def board_today() -> Any:
 
 def _asked_day() -> str:
     """Return the day of the date picker's form, which cannot build an address by itself; today without one."""
-    return _date(request.args.get("date", ""), today()).isoformat()
+    try:
+        return year_of_ours(date.fromisoformat(request.args.get("date", ""))).isoformat()
+    except ValueError:
+        return today().isoformat()
 
 
 @bp.get("/board/<day>")
 @policy(READ)
 def board(day: str) -> Response:
-    chosen = _day(day)
+    chosen = day_in_address(day)
     with site().read() as session:
         version = f"{audit.changed(session)}|{_bucket(chosen)}|{g.visitor.csrf}"
         unchanged = shell.unless_seen(version)
@@ -86,21 +91,6 @@ def _bucket(day: date) -> str:
     """Return the minute while the day runs, because what is late or over grows; other days stand still."""
     now = site().now()
     return f"{now:%Y%m%d%H%M}" if abs((day - today()).days) <= 1 else ""
-
-
-def _day(text: str) -> date:
-    """Return the day of an address; raises NotFound("unknown-day")."""
-    try:
-        return date.fromisoformat(text)
-    except ValueError:
-        raise NotFound("not-found", day=text) from None
-
-
-def _date(text: str, otherwise: date) -> date:
-    try:
-        return date.fromisoformat(text)
-    except ValueError:
-        return otherwise
 
 
 def _render(session: Session, day: date, said: Said, *, opened: str | None = None, status: int = 200) -> Response:
@@ -284,7 +274,7 @@ def cancel(day: str, step: str) -> Any:
 
 def _act(day: str, step: str, action: str, done: str, work: Callable[[Session, datetime], date | None]) -> Any:
     """Do it and go back to the board; or show the board with the refusal, nothing typed lost."""
-    chosen = _day(day)
+    chosen = day_in_address(day)
     try:
         landed = site().transact(work)
     except DomainError as error:
@@ -308,9 +298,11 @@ def _case(session: Session, step: str) -> tuple[Case, Appointment]:
 
 
 def _version() -> int:
-    """Return the version the page was read at: If-Match, or the form's field. Raises Invalid("bad-if-match")."""
-    given = request.headers.get("If-Match", "").strip().removeprefix("W/").strip('"') or request.form.get("version", "")
-    if not (given.isascii() and given.isdigit() and len(given) < 10):
+    """Return the version the page was read at: If-Match, or the form's field. Raises Invalid."""
+    given = request.headers.get("If-Match", "").strip().removeprefix("W/").strip('"')
+    if not given:
+        return forms.version()
+    if not (given.isascii() and given.isdecimal() and len(given) < 10):
         raise Invalid("bad-if-match", value=given)
     return int(given)
 
@@ -326,7 +318,7 @@ def _moment(day: str, name: str) -> datetime:
     try:
         # 9:30 is typed as often as 09:30.
         typed = request.form.get(name, "").strip().replace("：", ":")
-        wall = datetime.combine(date.fromisoformat(day), time.fromisoformat(typed.zfill(5)))
+        wall = datetime.combine(year_of_ours(date.fromisoformat(day)), time.fromisoformat(typed.zfill(5)))
     except ValueError:
         raise Invalid("bad-time", value=request.form.get(name, "")) from None
     return wall.replace(tzinfo=place().zone)

@@ -22,6 +22,7 @@ from web.errors import status_of
 from web.i18n import local
 from web.pages.cards import away, unpack
 from web.pages.desk import Reader, done_address, hold_address
+from web.pages.forms import number, version
 from web.pages.viewing import note_view
 from web.pages.wishes import Wishes, day_of, read
 from web.policy import BOOK, policy
@@ -90,7 +91,7 @@ def hold() -> Response:
             patient=wishes.patient or "",
             protocol=wishes.protocol or "",
             placement=placement,
-            protocol_version=_number("protocol_version"),
+            protocol_version=number("protocol_version"),
             hold=True,
             urgency=wishes.urgency,
         )
@@ -116,7 +117,7 @@ def confirm(appointment: str) -> Response:
 
     def work(session: Session, now: datetime) -> None:
         if rows.whole(session, appointment).status != "booked":
-            booking.confirm(session, appointment, version=_version(), actor=g.actor, now=now)
+            booking.confirm(session, appointment, version=version(), actor=g.actor, now=now)
 
     return _changed(work, done_address(appointment), hold=appointment)
 
@@ -127,7 +128,7 @@ def renew(appointment: str) -> Response:
     """Give the hold its full time again."""
     back = hold_address(_asked(request.form), appointment)
     return _changed(
-        lambda session, now: booking.renew(session, appointment, version=_version(), actor=g.actor, now=now),
+        lambda session, now: booking.renew(session, appointment, version=version(), actor=g.actor, now=now),
         back,
         hold=appointment,
     )
@@ -139,7 +140,7 @@ def release(appointment: str) -> Response:
     """Give back what is held and return to the proposals."""
     return _changed(
         lambda session, now: booking.cancel(
-            session, appointment, version=_version(), reason=RELEASED, actor=g.actor, now=now
+            session, appointment, version=version(), reason=RELEASED, actor=g.actor, now=now
         ),
         _asked(request.form).url(),
         hold=appointment,
@@ -152,7 +153,7 @@ def undo(appointment: str) -> Response:
     """Take back what was booked a moment ago and offer the same search again."""
 
     def work(session: Session, now: datetime) -> None:
-        booking.cancel(session, appointment, version=_version(), reason=UNDONE, actor=g.actor, now=now)
+        booking.cancel(session, appointment, version=version(), reason=UNDONE, actor=g.actor, now=now)
 
     with site().read() as session:
         kept = rows.whole(session, appointment)
@@ -171,7 +172,7 @@ def move(appointment: str) -> Response:
 
     def _moved(session: Session, now: datetime) -> dict[str, Any]:
         placement = unpack(request.form.get("placement", ""))
-        booking.reschedule(session, appointment, version=_version(), placement=placement, actor=g.actor, now=now)
+        booking.reschedule(session, appointment, version=version(), placement=placement, actor=g.actor, now=now)
         return {"appointment": appointment}
 
     return _changed(work, done_address(appointment, moved=True))
@@ -184,7 +185,7 @@ def move_back(appointment: str) -> Response:
 
     def work(session: Session, now: datetime) -> None:
         placement = moved_back(session, rows.whole(session, appointment), now)
-        booking.reschedule(session, appointment, version=_version(), placement=placement, actor=g.actor, now=now)
+        booking.reschedule(session, appointment, version=version(), placement=placement, actor=g.actor, now=now)
 
     return _changed(work, done_address(appointment), done=appointment)
 
@@ -200,18 +201,6 @@ def _changed(work: Callable[[Session, datetime], Any], then: str, **refused: Any
 
 def _asked(args: "MultiDict[str, str]") -> Wishes:
     return read(args, today())
-
-
-def _version() -> int:
-    """Read the version this form was made on. Raises Invalid: a form without one is not ours."""
-    return _number("version")
-
-
-def _number(name: str) -> int:
-    text = request.form.get(name, "")
-    if not text.isdecimal():
-        raise Invalid("invalid", field=name)
-    return int(text)
 
 
 def _go(url: str) -> Response:
@@ -239,7 +228,7 @@ def _show(wishes: Wishes, *, notice: DomainError | None = None, **facts: Any) ->
 
 
 def patient_entry(form: Any) -> PatientEntry:
-    """Read what a person typed about a patient. Raises Invalid("bad-date" | "empty-text")."""
+    """Read what a person typed about a patient. Raises Invalid("birth-date-bad")."""
     try:
         birth_date = day_of(form.get("birth_date", ""))
     except ValueError:

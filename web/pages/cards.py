@@ -196,21 +196,27 @@ def pack(placement: Placement) -> str:
 
 
 def unpack(text: str) -> Placement:
-    """Read a placement back. Raises Invalid("proposal-token-invalid")."""
+    """Read a placement back. Raises Invalid("bad-token")."""
     try:
         return Placement(tuple(_step(entry) for entry in json.loads(text)))
-    except (ValueError, TypeError, KeyError, OverflowError) as error:
-        raise Invalid("proposal-token-invalid") from error
+    except (ValueError, TypeError, RecursionError) as error:
+        raise Invalid("bad-token", reason="altered") from error
 
 
 def _step(entry: Any) -> StepPlan:
     code, starts, ends, slots = entry
-    return StepPlan(str(code), _instant(starts), _instant(ends), tuple(_slot(each) for each in slots))
+    return StepPlan(_code(code), _instant(starts), _instant(ends), tuple(_slot(each) for each in slots))
 
 
 def _slot(entry: Any) -> SlotPlan:
     resource, role, starts, ends = entry
-    return SlotPlan(str(resource), str(role), _instant(starts), _instant(ends))
+    return SlotPlan(_code(resource), _code(role), _instant(starts), _instant(ends))
+
+
+def _code(value: Any) -> str:
+    if not isinstance(value, str) or not value.isprintable():
+        raise ValueError(value)
+    return value
 
 
 def _instant(value: Any) -> int:

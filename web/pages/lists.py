@@ -20,6 +20,7 @@ from scheduler.errors import NotFound
 from web import security, shell
 from web.pages.board_rows import lateness, overrun
 from web.pages.case_words import case_name, protocol_name
+from web.pages.forms import day_in_address
 from web.policy import READ, policy
 from web.privacy import sees_names
 from web.site import site, today
@@ -73,7 +74,7 @@ def lists() -> Any:
     own = g.actor.resource
     if own and "all" not in request.args:
         return redirect(url_for("lists.of_day", code=own, day=today().isoformat()))
-    day = _day(request.args.get("date", today().isoformat()))
+    day = day_in_address(request.args.get("date", today().isoformat()))
     with site().read() as session:
         resources = session.scalars(
             select(Resource).where(Resource.active, Resource.kind.in_(KINDS)).order_by(Resource.ordinal, Resource.code)
@@ -98,7 +99,7 @@ def _counts(session: Session, day: date) -> Counter[str]:
 @policy(READ)
 def of_day(code: str, day: str) -> Response:
     """Show a day, or with view=week the week around it."""
-    chosen, week = _day(day), request.args.get("view") == "week"
+    chosen, week = day_in_address(day), request.args.get("view") == "week"
     first = chosen - timedelta(days=chosen.weekday()) if week else chosen
     days = [first + timedelta(days=number) for number in range(7 if week else 1)]
     since, seen = _seen(code)
@@ -137,13 +138,6 @@ def _owner(session: Session, code: str) -> Resource:
     if owner is None:
         raise NotFound("not-found", resource=code)
     return owner
-
-
-def _day(text: str) -> date:
-    try:
-        return date.fromisoformat(text)
-    except ValueError:
-        raise NotFound("not-found", day=text) from None
 
 
 def _bucket(days: Iterable[date]) -> str:

@@ -19,6 +19,7 @@ from web import shell
 from web.errors import status_of
 from web.i18n import local, localname, moment
 from web.pages.book import patient_entry
+from web.pages.forms import version
 from web.pages.wishes import clock_of
 from web.policy import BOOK, MARK, may, policy
 from web.privacy import FULL_NAMES
@@ -113,7 +114,7 @@ def edit(patient: str) -> Response:
 
     def work(session: Session, now: datetime) -> None:
         entry = patient_entry(request.form)
-        patients.update(session, patient, entry, version=_version(), actor=g.actor, now=now)
+        patients.update(session, patient, entry, version=version(), actor=g.actor, now=now)
 
     return _change(patient, work, gettext("Saved."), entry=request.form)
 
@@ -125,7 +126,7 @@ def cancel(patient: str, appointment: str) -> Response:
 
     def work(session: Session, now: datetime) -> None:
         reason = request.form.get("reason", "").strip() or request.form.get("usual", "")
-        booking.cancel(session, appointment, version=_version(), reason=reason, actor=g.actor, now=now)
+        booking.cancel(session, appointment, version=version(), reason=reason, actor=g.actor, now=now)
 
     return _change(patient, work, gettext("Cancelled. Its places are free again."), at=appointment)
 
@@ -140,7 +141,7 @@ def mark(patient: str, appointment: str) -> Response:
         booking.mark(
             session,
             appointment,
-            version=_version(),
+            version=version(),
             step=form.get("step", ""),
             kind=form.get("kind", ""),
             at=_moment(form.get("day", ""), form.get("clock", ""), now),
@@ -172,13 +173,6 @@ def _change(patient: str, work: Callable[[Session, datetime], None], said: str, 
         return shell.announce(_show(patient), said)
     response: Response = redirect(f"/patients/{patient}", 303)  # type: ignore[assignment]
     return response
-
-
-def _version() -> int:
-    text = request.form.get("version", "")
-    if not text.isdecimal():
-        raise Invalid("invalid", field="version")
-    return int(text)
 
 
 def _show(public_id: str, *, notice: DomainError | None = None, entry: Any = None, at: str | None = None) -> Response:

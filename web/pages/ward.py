@@ -18,7 +18,9 @@ from scheduler.errors import DomainError, Invalid
 from scheduler.ward import BedState, Expected
 from web import errors, shell
 from web.pages import ward_rows
+from web.pages.forms import version
 from web.pages.ward_rows import Card
+from web.pages.wishes import year_of_ours
 from web.policy import READ, WARD, policy
 from web.privacy import patient_name
 from web.site import place, site, today
@@ -185,7 +187,7 @@ def transfer(encounter: str) -> Any:
     def work(session: Session, now: datetime) -> str:
         bed = form.get("bed", "")
         at = _moment(form.get("at", ""), now)
-        ward.transfer(session, encounter, version=_version(), bed=bed, at=at, actor=g.actor, now=now)
+        ward.transfer(session, encounter, version=version(), bed=bed, at=at, actor=g.actor, now=now)
         return bed
 
     return _act(form.get("from", ""), "transfer", "transferred", work)
@@ -198,7 +200,7 @@ def discharge(encounter: str) -> Any:
 
     def work(session: Session, now: datetime) -> str:
         at = _moment(form.get("at", ""), now)
-        ward.discharge(session, encounter, version=_version(), at=at, actor=g.actor, now=now)
+        ward.discharge(session, encounter, version=version(), at=at, actor=g.actor, now=now)
         return form.get("from", "")
 
     return _act(form.get("from", ""), "discharge", "discharged", work)
@@ -211,7 +213,7 @@ def extend(encounter: str) -> Any:
 
     def work(session: Session, now: datetime) -> str:
         until = _moment(form.get("expected_end", ""), None)
-        ward.extend(session, encounter, version=_version(), expected_end=until, actor=g.actor, now=now)
+        ward.extend(session, encounter, version=version(), expected_end=until, actor=g.actor, now=now)
         return form.get("from", "")
 
     return _act(form.get("from", ""), "extend", "extended", work)
@@ -228,19 +230,13 @@ def _act(bed: str, action: str, done: str, work: Callable[[Session, datetime], s
     return redirect(url_for("ward.the_ward", bed=landed or None, done=done), 303)
 
 
-def _version() -> int:
-    given = request.form.get("version", "")
-    if not (given.isascii() and given.isdigit() and len(given) < 10):
-        raise Invalid("bad-if-match", value=given)
-    return int(given)
-
-
 def _moment(text: str, otherwise: datetime | None) -> datetime:
     """Return the instant of a typed local day and time; `otherwise` for an empty field. Raises Invalid("bad-time")."""
     if not text.strip() and otherwise is not None:
         return otherwise
     try:
         wall = datetime.fromisoformat(text.strip())
+        year_of_ours(wall)
     except ValueError:
         raise Invalid("bad-time", value=text) from None
     return wall if wall.tzinfo else wall.replace(tzinfo=place().zone)

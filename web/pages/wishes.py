@@ -17,6 +17,9 @@ from scheduler.engine.protocol import URGENCIES
 DAYS = (14, 30, 90)
 """How far ahead a search looks, offered as choices; the longest unless asked otherwise."""
 
+FIRST_YEAR, LAST_YEAR = 1900, 2199
+"""Days outside these are typing errors."""
+
 PICK = "pick."
 """Parameters `pick.operator=dr-03`, `pick.ABL.room=OR-1`: who or what is wished for a role."""
 
@@ -157,6 +160,13 @@ def _urgency(text: str) -> str:
     return text
 
 
+def year_of_ours(day: date) -> date:
+    """Return a day whose neighbours can be counted. Raises ValueError outside 1900 to 2199, as the API does."""
+    if not FIRST_YEAR <= day.year <= LAST_YEAR:
+        raise ValueError(day)
+    return day
+
+
 def coming_day(text: str, today: date) -> date:
     """Read a day to come as people type it: 12-08, 1208, 12月8日, or with its year. Raises ValueError.
 
@@ -169,7 +179,7 @@ def coming_day(text: str, today: date) -> date:
         plain = plain.replace(sign, "-")
     if plain.count("-") != 1:
         return day_of(plain)
-    month, day = map(int, plain.split("-"))
+    month, day = map(_small, plain.split("-"))
     years = (date(year, month, day) for year in (today.year, today.year + 1))
     return next((each for each in years if each >= today - timedelta(days=30)), date(today.year + 1, month, day))
 
@@ -178,11 +188,11 @@ def day_of(text: str) -> date:
     """Read a day as people type it: 1965-04-12, 19650412, 1965.4.12, 1965/4/12, 1965年4月12日. Raises ValueError."""
     plain = text.strip()
     if len(plain) == 8 and plain.isdecimal():
-        return date(int(plain[:4]), int(plain[4:6]), int(plain[6:]))
+        plain = f"{plain[:4]}-{plain[4:6]}-{plain[6:]}"
     for sign in "年月./":
         plain = plain.replace(sign, "-")
-    year, month, day = plain.removesuffix("日").split("-")
-    return date(int(year), int(month), int(day))
+    year, month, day = map(_small, plain.removesuffix("日").split("-"))
+    return year_of_ours(date(year, month, day))
 
 
 def clock_of(text: str) -> time:
@@ -190,5 +200,12 @@ def clock_of(text: str) -> time:
     plain = text.strip().replace("：", ":")
     if ":" not in plain:
         plain = f"{plain}:00" if len(plain) <= 2 else f"{plain[:-2]}:{plain[-2:]}"
-    hour, minute = plain.split(":")
-    return time(int(hour), int(minute))
+    hour, minute = map(_small, plain.split(":"))
+    return time(hour, minute)
+
+
+def _small(text: str) -> int:
+    """Read a year, month, day, hour or minute: what is longer would not fit into a date at all. Raises ValueError."""
+    if len(text) > 4:
+        raise ValueError(text)
+    return int(text)
