@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from datetime import date, datetime, timedelta
 from typing import Any
 
-from sqlalchemy import Select, select
+from sqlalchemy import ColumnElement, Select, or_, select
 from sqlalchemy.orm import Session, selectinload
 
 from models import (
@@ -31,6 +31,9 @@ from scheduler.working_days import Calendar, Hours, Timetable, sessions_on
 
 LONGEST_SLOT = timedelta(days=60)
 """No slot is longer; a bounded overlap query is 17 times faster than an open one (PERFORMANCE §2)."""
+
+SHORTEST_LEFT = timedelta(hours=1)
+"""An open stay whose estimate has passed still takes its bed this long from now on."""
 
 LONGEST_PATHWAY = timedelta(days=5 * 366)
 """What is checked at once; a slot later than that after the first is a slip of the pen, told as outside-horizon."""
@@ -222,6 +225,11 @@ def _slots(session: Session, ids: Iterable[int], first: int, last: int) -> dict[
     return found
 
 
+def counts(now: datetime) -> ColumnElement[bool]:
+    """A slot of a query over Slot and Appointment counts; a hold's does until it lapses, by the clock alone."""
+    return or_(Slot.status != "pending", Appointment.hold_until > now)
+
+
 def _holds(session: Session, now: datetime) -> dict[int, list[engine.Busy]]:
     """Return what live holds occupy, by resource. They lapse by the clock alone, so no cache may keep them."""
     query = (
@@ -247,7 +255,7 @@ def _open_stays(session: Session, now: datetime) -> dict[int, list[engine.Busy]]
     )
     found: dict[int, list[engine.Busy]] = defaultdict(list)
     for row in session.execute(query):
-        ends = max(row.expected_end, now + timedelta(hours=1))
+        ends = max(row.expected_end, now + SHORTEST_LEFT)
         busy = engine.Busy(
             to_seconds(row.starts), to_seconds(ends), kind="bed", status="in-progress", holder=row.public_id
         )

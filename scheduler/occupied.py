@@ -2,16 +2,13 @@
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import datetime
 
-from sqlalchemy import and_, or_, select
+from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from models import ACTIVE_STATUSES, FAR_FUTURE, Appointment, BedStay, Closure, Encounter, Resource, Slot, Step
 from scheduler import availability
-
-SHORTEST_LEFT = timedelta(hours=1)
-"""An open stay whose estimate has passed still takes its bed this long from now on, as for the engine."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,7 +44,6 @@ def occupied(
 def _slots(
     session: Session, starts: datetime, ends: datetime, now: datetime, resource: str | None
 ) -> Iterator[Occupied]:
-    live = or_(Slot.status != "pending", and_(Slot.status == "pending", Appointment.hold_until > now))
     query = (
         select(
             Resource.code,
@@ -63,7 +59,7 @@ def _slots(
         .join(Resource, Resource.id == Slot.resource_id)
         .join(Step, Step.id == Slot.step_id)
         .join(Appointment, Appointment.id == Step.appointment_id)
-        .where(Slot.status.in_(ACTIVE_STATUSES), Slot.kind != "patient", live)
+        .where(Slot.status.in_(ACTIVE_STATUSES), Slot.kind != "patient", availability.counts(now))
         .where(Slot.starts < ends, Slot.ends > starts, Slot.starts > starts - availability.LONGEST_SLOT)
     )
     if resource is not None:
@@ -100,6 +96,6 @@ def _stays(
         query = query.where(Resource.code == resource)
     for code, first, last, expected, status, appointment in session.execute(query):
         still = last == FAR_FUTURE
-        last = max(expected, now + SHORTEST_LEFT) if still else last
+        last = max(expected, now + availability.SHORTEST_LEFT) if still else last
         if last > starts:
             yield Occupied(code, first, last, status if still else "finished", "stay", "bed", appointment)

@@ -479,6 +479,7 @@ def _expected(session: Session, at: datetime, ahead_days: int) -> dict[int, list
             Slot.ends > at,
             Slot.starts < at + timedelta(days=ahead_days),
             Slot.starts > at - availability.LONGEST_SLOT,
+            availability.counts(at),
         )
         .order_by(Slot.starts)
     )
@@ -592,12 +593,18 @@ def _stay_spans(session: Session, first: datetime, last: datetime) -> _Spans:
 
 
 def _planned_spans(session: Session, first: datetime, last: datetime, now: datetime) -> _Spans:
-    query = select(Slot.resource_id, Slot.starts, Slot.ends).where(
-        Slot.kind == "bed",
-        Slot.status.in_(ACTIVE_STATUSES),
-        Slot.starts <= last,
-        Slot.ends > first,
-        Slot.starts > first - availability.LONGEST_SLOT,
+    query = (
+        select(Slot.resource_id, Slot.starts, Slot.ends)
+        .join(Step, Step.id == Slot.step_id)
+        .join(Appointment, Appointment.id == Step.appointment_id)
+        .where(
+            Slot.kind == "bed",
+            Slot.status.in_(ACTIVE_STATUSES),
+            Slot.starts <= last,
+            Slot.ends > first,
+            Slot.starts > first - availability.LONGEST_SLOT,
+            availability.counts(now),
+        )
     )
     open_stays = (
         select(BedStay.resource_id, BedStay.starts, Encounter.expected_end)

@@ -252,6 +252,19 @@ def test_planned_beds_are_counted_for_nights_to_come(department: Database) -> No
     assert {row.open_beds for row in rows} == {17}
 
 
+def test_a_hold_that_lapsed_takes_no_bed_although_nobody_released_it(department: Database) -> None:
+    def work(session: Session) -> None:
+        made = booked(session, "AB-LIV-1", hold=True)
+        assert made.hold_until is not None
+        for now, nights in ((NOW, 3), (made.hold_until, 0)):
+            rows = ward.occupancy(session, TODAY, TODAY + timedelta(days=6), now=now)
+            assert sum(row.planned for row in rows) == nights
+            expected = [each for bed in ward.census(session, now).beds for each in bed.expected]
+            assert len(expected) == bool(nights)
+
+    done(department, work)
+
+
 def test_an_occupancy_report_over_a_reversed_or_endless_period_is_refused(department: Database) -> None:
     with department.read() as session:
         with pytest.raises(Invalid, match="earliest-after-latest"):
