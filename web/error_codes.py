@@ -27,23 +27,13 @@ CODES: dict[str, Words] = {
     "naive-time": Words(
         422, N_("A time without a zone"), N_("%(field)s needs an offset, like 2026-12-01T09:30:00+08:00.")
     ),
-    "proposal-token-invalid": Words(
-        422,
-        N_("This proposal cannot be read"),
-        N_("The proposal is damaged or of an older version. Please search again."),
-    ),
-    "idempotency-key-missing": Words(
-        400,
-        N_("Idempotency-Key is missing"),
-        N_("A request that books needs an Idempotency-Key header, so that a repeat cannot book twice."),
-    ),
     "idempotency-key-reused": Words(
         422, N_("This Idempotency-Key was used for something else"), N_("Use a new key for a new request.")
     ),
     "bad-token": Words(
         422,
         N_("This proposal cannot be used"),
-        N_("It was altered, is more than an hour old or is for another patient (%(reason)s). Please search again."),
+        N_("It was altered, is more than an hour old or is for another patient or procedure. Please search again."),
     ),
     "proposal-or-steps": Words(422, N_("Where to is not clear"), N_("Send either a proposal or steps, and not both.")),
     "protocol-missing": Words(
@@ -120,7 +110,6 @@ CODES: dict[str, Words] = {
     "birth-date-bad": Words(
         422, N_("Not a date of birth"), N_("“%(birth_date)s” is not a date. Write it like 1965-04-12 or 19650412.")
     ),
-    "clock-bad": Words(422, N_("Not a time"), N_("“%(clock)s” is not a time. Write it like 09:30 or 0930.")),
     "birth-date-in-future": Words(
         422, N_("Born in the future"), N_("The date of birth %(birth_date)s lies in the future.")
     ),
@@ -312,7 +301,7 @@ CODES: dict[str, Words] = {
     ),
     "unknown-feed": Words(404, N_("No such subscription"), N_("It was revoked or has run out. Make a new one.")),
     # Board and ward.
-    "bad-time": Words(422, N_("That is not a time"), N_("%(value)s cannot be read as a time.")),
+    "bad-time": Words(422, N_("Not a time"), N_("“%(value)s” is not a time. Write it like 09:30 or 0930.")),
     "nothing-to-undo": Words(
         409, N_("Nothing to take back"), N_("It was not moved, or something else was done since.")
     ),

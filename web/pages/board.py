@@ -2,7 +2,7 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from datetime import date, datetime, time, timedelta
+from datetime import date, datetime, timedelta
 from typing import Any
 
 from apiflask import APIBlueprint
@@ -23,7 +23,7 @@ from web.pages.board_rows import Need, Track
 from web.pages.case_words import case_name, protocol_name, step_name
 from web.pages.forms import day_in_address
 from web.pages.names import Names
-from web.pages.wishes import year_of_ours
+from web.pages.wishes import clock_of, year_of_ours
 from web.policy import BOOK, MARK, READ, may, policy
 from web.site import place, site, today
 
@@ -314,11 +314,9 @@ def _judge_version(appointment: Appointment) -> None:
 
 
 def _moment(day: str, name: str) -> datetime:
-    """Return the instant of a typed local day and HH:MM; raises Invalid("bad-time")."""
+    """Return the instant of a local day and a typed time; raises Invalid("bad-time")."""
     try:
-        # 9:30 is typed as often as 09:30.
-        typed = request.form.get(name, "").strip().replace("：", ":")
-        wall = datetime.combine(year_of_ours(date.fromisoformat(day)), time.fromisoformat(typed.zfill(5)))
+        wall = datetime.combine(year_of_ours(date.fromisoformat(day)), clock_of(request.form.get(name, "")))
     except ValueError:
         raise Invalid("bad-time", value=request.form.get(name, "")) from None
     return wall.replace(tzinfo=place().zone)

@@ -159,7 +159,7 @@ def _moment(day: str, clock: str, now: datetime) -> datetime:
     try:
         when = datetime.combine(datetime.fromisoformat(day).date(), clock_of(clock))
     except ValueError:
-        raise Invalid("clock-bad", clock=clock) from None
+        raise Invalid("bad-time", value=clock) from None
     return when.replace(tzinfo=local(now).tzinfo)
 
 
