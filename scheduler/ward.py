@@ -4,7 +4,7 @@ Facts are guarded by the database's second table: two patients cannot lie in one
 because somebody had planned otherwise; the plan follows the fact.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from datetime import date, datetime, timedelta
@@ -38,6 +38,9 @@ from scheduler.errors import Conflict, Invalid, NotFound, SlotTaken, StaleVersio
 CLOCK_TOLERANCE = timedelta(minutes=5)
 """A ward clock may be this far ahead; later than that is a typing error."""
 
+EARLY = timedelta(days=1)
+"""Whoever comes earlier than this before the planned bed comes for something else."""
+
 LONGEST_REPORT_DAYS = 800
 """More days than this in one occupancy report are a mistake in a date."""
 
@@ -65,9 +68,12 @@ def admit(session: Session, admission: Admission, *, actor: Actor, now: datetime
     if admission.expected_end <= admission.at:
         raise Invalid("ends-before-start", starts=admission.at, ends=admission.expected_end)
     patient = patients.by_public_id(session, admission.patient)
+    own = {admission.bed, patient.resource.code}
+    locked = _lock_beds(session, own | _beds_of(_planned(session, patient, admission)), admission.bed)
+    # Read again: under the lock of the patient's own day nobody can move or cancel it any more.
     planned = _planned(session, patient, admission)
-    codes = {admission.bed, patient.resource.code} | {slot.resource.code for slot in planned}
-    locked = _lock_beds(session, codes, admission.bed)
+    if not _beds_of(planned) <= locked.ids.keys():
+        locked = _lock_beds(session, own | _beds_of(planned), admission.bed)
     _judge_bed(session, locked, admission.bed, admission.at)
     if session.scalar(select(Encounter.id).filter_by(patient_id=patient.id, status="in-progress")) is not None:
         raise Conflict("already-admitted", patient=admission.patient)
@@ -115,7 +121,7 @@ def transfer(
         stay.ends = at
         session.flush()
         _open_stay(encounter, locked.ids[bed], at)
-    for slot in _planned_of(session, encounter, at):
+    for slot in _planned_of(session, encounter, at, early=EARLY):
         _follow(session, slot, locked.ids[bed], now)
     _raise_version(encounter)
     _tell(session, encounter, "transferred", locked, actor=actor, now=now, at=at)
@@ -187,11 +193,12 @@ def _lock_encounter(
 ) -> tuple[Encounter, rows.Locked]:
     before = encounter_by_public_id(session, public_id)
     codes = {stay.resource.code for stay in before.stays} | {before.patient.resource.code}
-    codes |= {slot.resource.code for slot in _planned_of(session, before, None)}
+    codes |= _beds_of(_planned_of(session, before, None))
     locked = _lock_beds(session, codes | {bed}, bed) if bed else rows.lock(session, codes)
     session.execute(select(Encounter.id).where(Encounter.id == before.id).with_for_update())
     encounter = encounter_by_public_id(session, public_id)
-    if version is not None and encounter.version != version:
+    moved = not _beds_of(_planned_of(session, encounter, None)) <= locked.ids.keys()
+    if moved or (version is not None and encounter.version != version):
         raise StaleVersion(encounter=public_id, expected=version, actual=encounter.version)
     return encounter, locked
 
@@ -224,11 +231,12 @@ def _open_stay(encounter: Encounter, bed_id: int, at: datetime) -> None:
 
 
 def _planned(session: Session, patient: Patient, admission: Admission) -> list[Slot]:
-    """Return the planned bed slots this admission fulfils, soonest first; an early arrival may be a day ahead."""
+    """Return the planned bed slots this admission fulfils, soonest first; a hold promises nobody a bed yet."""
     query = _bed_slots().where(
         Appointment.patient_id == patient.id,
         Slot.ends > admission.at,
-        Slot.starts < admission.at + timedelta(days=1),
+        Slot.starts < admission.at + EARLY,
+        Slot.status != "pending",
     )
     if admission.appointment is not None:
         if session.scalar(select(Appointment.id).filter_by(public_id=admission.appointment)) is None:
@@ -238,12 +246,15 @@ def _planned(session: Session, patient: Patient, admission: Admission) -> list[S
     return [slot for slot in found if slot.step is not None and slot.step_id == found[0].step_id]
 
 
-def _planned_of(session: Session, encounter: Encounter, at: datetime | None) -> list[Slot]:
+def _planned_of(
+    session: Session, encounter: Encounter, at: datetime | None, *, early: timedelta = timedelta()
+) -> list[Slot]:
+    """Return the stay's planned bed slots: all, or those that run at an instant or begin within `early` of it."""
     if encounter.appointment_id is None:
         return []
     query = _bed_slots().where(Appointment.id == encounter.appointment_id)
     if at is not None:
-        query = query.where(Slot.starts < at, Slot.ends > at)
+        query = query.where(Slot.starts < at + early, Slot.ends > at)
     return list(session.scalars(query))
 
 
@@ -255,7 +266,12 @@ def _bed_slots() -> Any:
         .where(Slot.kind == "bed", Slot.status.in_(ACTIVE_STATUSES))
         .options(selectinload(Slot.resource), selectinload(Slot.step).selectinload(Step.appointment))
         .order_by(Slot.starts)
+        .execution_options(populate_existing=True)
     )
+
+
+def _beds_of(slots: Iterable[Slot]) -> set[str]:
+    return {slot.resource.code for slot in slots}
 
 
 def _follow(session: Session, slot: Slot, bed_id: int, now: datetime) -> None:

@@ -151,6 +151,33 @@ def test_the_planned_bed_follows_the_bed_the_patient_truly_got(department: Datab
     done(department, work)
 
 
+def test_the_planned_bed_of_an_early_arrival_follows_a_transfer(department: Database) -> None:
+    def work(session: Session) -> None:
+        person = patient(session)
+        made = booked(session, "AB-LIV-1", whom=person)
+        bed = next(slot for slot in made.steps[0].slots if slot.role == "bed")
+        came = bed.starts - 5 * HOUR
+        stay = ward.admit(session, ward.Admission(person.public_id, "BED-09", came, bed.ends), actor=NURSE, now=came)
+        at = came + HOUR
+        ward.transfer(session, stay.public_id, version=1, bed="BED-10", at=at, actor=NURSE, now=at)
+        session.refresh(bed)
+        assert (bed.resource.code, bed.status) == ("BED-10", "booked")
+
+    done(department, work)
+
+
+def test_an_admission_fulfils_no_hold(department: Database) -> None:
+    def work(session: Session) -> None:
+        person = patient(session)
+        made = booked(session, "AB-LIV-1", whom=person, hold=True)
+        bed = next(slot for slot in made.steps[0].slots if slot.role == "bed")
+        at = bed.starts + HOUR
+        stay = ward.admit(session, ward.Admission(person.public_id, "BED-09", at, bed.ends), actor=NURSE, now=at)
+        assert stay.appointment is None
+
+    done(department, work)
+
+
 def test_a_planned_bed_that_cannot_follow_gives_way_to_the_fact(department: Database) -> None:
     def work(session: Session) -> None:
         one, two = patient(session), patient(session)
