@@ -59,7 +59,6 @@ def _take_all(browser: Browser) -> None:
     FOLDER.mkdir(exist_ok=True)
     for language in ("zh", "en"):
         nurse = _signed_in(browser, "nurse", language, WIDE)
-        _shoot(nurse, f"home-{language}", "/")
         _shoot(nurse, f"board-{language}", "/board")
         _shoot_booking(nurse, f"book-{language}")
         _shoot(_signed_in(browser, "manager", language, WIDE), f"ward-{language}", "/ward")
