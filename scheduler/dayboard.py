@@ -391,7 +391,7 @@ def _protocols(session: Session, ids: set[int]) -> dict[int, _Protocol]:
 def board(session: Session, day: date, *, kinds: Iterable[str] = ("room",), codes: Iterable[str] = ()) -> Board:
     """Return the lanes of one local day, in the department's order; every resource of the kinds has a lane.
 
-    Rooms that a case log brought along have one on the days of its cases only. `codes` limits the lanes.
+    Rooms that a case log brought along come first, and only on the days of its cases. `codes` limits the lanes.
     Cancelled and lapsed cases are left out.
     """
     starts, ends = day_span(session, day)
@@ -400,6 +400,7 @@ def board(session: Session, day: date, *, kinds: Iterable[str] = ("room",), code
     if wanted:
         query = query.where(Resource.code.in_(wanted))
     resources = session.scalars(query.order_by(Resource.ordinal, Resource.code)).all()
+    resources = sorted(resources, key=lambda each: IMPORTED not in each.attributes)
     shown = ("reserved", "pending", "booked", "arrived", "in-progress", "fulfilled", "noshow", "unplaced")
     by_code: dict[str, list[Case]] = defaultdict(list)
     for case in cases(session, starts=starts, ends=ends, statuses=shown):
