@@ -54,7 +54,7 @@ def is_empty(session: Session) -> bool:
 
 
 def begin(session: Session, request: DemoRequest, *, now: datetime) -> None:
-    """Put the marker of a demonstration into an empty database; an equal or unfinished one is taken up again.
+    """Put the marker of a demonstration into an empty database; one that is there stays as it was asked for.
 
     Raises Conflict("database-not-empty") when there is a patient, appointment or encounter that is not its own.
     """

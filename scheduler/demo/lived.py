@@ -21,13 +21,14 @@ def live(db: Database, appointment: str, wish: Wish, real_now: datetime) -> None
     random = Random(wish.key)  # noqa: S311 - a fixed demonstration, not a secret
     with db.read() as session:
         steps = rows.whole(session, appointment).steps
-    if wish.cancel_reason is not None and steps[0].status == "booked":
-        db.transact(
-            lambda session, now: booking.cancel(
-                session, appointment, version=None, reason=wish.cancel_reason or "", actor=STAFF, now=now
-            ),
-            now=real_now,
-        )
+    if wish.cancel_reason is not None:
+        if steps[0].status == "booked":  # else it was cancelled before the filling was cut off
+            db.transact(
+                lambda session, now: booking.cancel(
+                    session, appointment, version=None, reason=wish.cancel_reason or "", actor=STAFF, now=now
+                ),
+                now=real_now,
+            )
         return
     for step in steps:
         _stay(db, appointment, step, random, real_now)

@@ -1,5 +1,6 @@
 """The demonstration: the same for the same seed, through the one road, resumed where it was cut off."""
 
+from dataclasses import replace
 from datetime import date, timedelta
 from itertools import pairwise
 
@@ -10,12 +11,12 @@ from sqlalchemy.orm import Session
 from models import Appointment, Demonstration, Encounter, Milestone, Patient, Slot, Step
 from models.database import Database
 from scheduler import demo, invariants
-from scheduler.demo import wishes
+from scheduler.demo import lived, wishes
 from scheduler.errors import Conflict
 from tests.conftest import NOW
 from tests.factories import booked, done
 
-FIRST, LAST = date(2026, 11, 30), date(2026, 12, 2)
+FIRST, TODAY, LAST = date(2026, 11, 30), date(2026, 12, 1), date(2026, 12, 2)
 """Yesterday, today and tomorrow."""
 
 
@@ -70,6 +71,17 @@ def test_cut_off_it_goes_on_where_it_stopped_and_books_nothing_twice(department:
     assert before <= set(after)
     assert len(after) == len(set(after)) >= 17
     assert invariants.faults(department) == []
+
+
+def test_a_cancelled_case_is_not_lived_when_its_day_is_taken_up_again(department: Database) -> None:
+    made = done(department, lambda session: booked(session, "AB-LIV-1"))
+    wish = wishes.of_day(TODAY, 1, seed=3, names=wishes.Names(3))[0]
+    cancelled = replace(wish, cancel_reason="发热")
+    for _ in range(2):
+        lived.live(department, made.public_id, cancelled, made.steps[0].ends + timedelta(days=3))
+    with department.read() as session:
+        assert counts(session)["Encounter"] == 0
+        assert session.scalars(select(Appointment.status)).all() == ["cancelled"]
 
 
 def test_the_same_seed_wishes_the_same_and_another_seed_something_else() -> None:
