@@ -50,6 +50,9 @@ LONGEST_MINUTES = 24 * 60
 
 LONGEST_LAG_DAYS = 3 * 365
 
+MOST_NIGHTS, MOST_NIGHTS_BEFORE = 45, 14
+"""Together shorter than the 60 days that look-ups of occupied spans reach back (availability.LONGEST_SLOT)."""
+
 
 @dataclass(frozen=True, slots=True)
 class Need:
@@ -349,7 +352,7 @@ def _stay(step: Entry) -> Stay | None:
     if "stay" not in step.table:
         return None
     entry = Entry(step.protocol, _under(step, "stay"), step.table["stay"], _STAY_KEYS)
-    nights, before = entry.whole("nights", 0, 365), entry.whole("nights_before", 0, 30, 0)
+    nights, before = entry.whole("nights", 0, MOST_NIGHTS), entry.whole("nights_before", 0, MOST_NIGHTS_BEFORE, 0)
     if nights + before < 1:
         raise entry.bad("stay-without-nights", "nights")
     return Stay(nights=nights, nights_before=before, attributes=frozenset(entry.texts("attributes")))

@@ -145,6 +145,7 @@ REFUSED = [
     (f"{OPERATOR}.attributes", "dsa", "step[one].need[operator].attributes", "wrong-type"),
     (f"{OPERATOR}.codes", [1], "step[one].need[operator].codes", "wrong-type"),
     ("step.1.stay.nights", ..., "step[two].stay.nights", "missing-key"),
+    ("step.1.stay", {"nights": 46}, "step[two].stay.nights", "out-of-range"),
     ("step.1.stay", {"nights": 0}, "step[two].stay.nights", "stay-without-nights"),
     ("step.1.stay", 2, "step[two].stay", "wrong-type"),
     ("lag", [], "step[two]", "step-without-lag"),
