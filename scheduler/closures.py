@@ -71,11 +71,14 @@ def record(session: Session, entry: ClosureEntry, *, actor: Actor, now: datetime
 
 def withdraw(session: Session, closure_id: int, *, actor: Actor, now: datetime) -> None:
     """Take a record back; raises NotFound("unknown-closure")."""
+    code = session.scalar(
+        select(Resource.code).join(Closure, Closure.resource_id == Resource.id).where(Closure.id == closure_id)
+    )
+    # Read under the lock: somebody else may be taking it back just now.
+    resource = _locked(session, code) if code is not None else None
     closure = session.get(Closure, closure_id)
-    if closure is None:
+    if code is None or resource is None or closure is None:
         raise NotFound("unknown-closure", closure=closure_id)
-    code = session.execute(select(Resource.code).where(Resource.id == closure.resource_id)).scalar_one()
-    resource = _locked(session, code)
     session.execute(delete(Slot).where(Slot.kind == "closure", Slot.resource_id == resource.id))
     session.delete(closure)
     session.flush()

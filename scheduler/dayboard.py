@@ -27,7 +27,7 @@ from scheduler.engine.grid import Span, day_start
 from scheduler.engine.protocol import Step as ProtocolStep
 
 LONGEST_STEP = timedelta(days=2)
-"""No step is longer (a phase is at most 24 hours); it bounds the overlap query."""
+"""No step is longer (a whole step is at most 24 hours); it bounds the overlap query."""
 
 
 @dataclass(frozen=True, slots=True)

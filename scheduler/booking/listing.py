@@ -9,10 +9,8 @@ from sqlalchemy.orm import Session, aliased, selectinload
 
 from models import Appointment, Milestone, Patient, Resource, Slot, Step, from_seconds
 from scheduler import availability
+from scheduler.dayboard import LONGEST_STEP
 from scheduler.engine.grid import day_start
-
-LONGEST_STEP = timedelta(days=2)
-"""No step is longer (a phase is at most 24 hours); it bounds the overlap query."""
 
 
 @dataclass(frozen=True, slots=True)
