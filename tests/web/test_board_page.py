@@ -234,6 +234,7 @@ def test_who_may_not_move_sees_no_form_and_is_refused(app: Flask, department: Da
     text = auditor.get(f"/board/{DAY}?open={step}").text
     assert "张*明" in text and "张晓明" not in text
     assert "/move" not in text and "/cancel" not in text
+    assert "/patients/" not in text
     assert post(auditor, f"{step}/move", time="10:00", version=made.version).status_code == 403
 
 

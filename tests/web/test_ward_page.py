@@ -68,6 +68,7 @@ def test_a_manager_sees_shortened_names(app: Flask, department: Database) -> Non
     lying(department)
     text = signed_in(app, "boss", "manager").get("/ward?bed=BED-01").text
     assert "张晓明" not in text and "张*明" in text
+    assert "/patients/" not in text
 
 
 def test_a_planned_patient_is_admitted_by_one_button(nurse: FlaskClient, department: Database) -> None:

@@ -16,7 +16,8 @@ from web.api.conditional import answer
 from web.api.idempotency import IdempotencyKey, written_once
 from web.api.wire import COUNTED, NO_CONTROLS, Asked, Day, Told
 from web.pages.viewing import note_view
-from web.policy import BOOK, READ, policy
+from web.policy import BOOK, policy
+from web.privacy import FULL_NAMES
 from web.site import site
 
 MOST = 100
@@ -58,7 +59,7 @@ class PatientsAsked(Asked):
 @api.input(PatientsAsked, location="query")
 @api.output(Patients)
 @refuses()
-@policy(READ)
+@policy(FULL_NAMES)
 def search_patients(query_data: PatientsAsked) -> dict[str, Any]:
     """Find patients by record number, name, pinyin, initials or the end of a telephone number, best first."""
     with site().read() as session:
@@ -85,7 +86,7 @@ def create_patient(json_data: PatientAsked, headers_data: IdempotencyKey) -> Res
 @api.get("/patients/<uuid:id>")
 @api.output(PatientTold)
 @refuses()
-@policy(READ)
+@policy(FULL_NAMES)
 def get_patient(id: UUID) -> Response:
     """Return one patient; the look is recorded in the audit trail."""
     with site().read() as session:

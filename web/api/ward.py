@@ -16,6 +16,7 @@ from web.api.conditional import IfMatch, answer, version_asked
 from web.api.idempotency import IdempotencyKey, written_once
 from web.api.wire import Asked, Code, Day, Instant, IsoDay, Moment, Names, PublicId, Told
 from web.policy import READ, WARD, policy
+from web.privacy import patient_name
 from web.site import place, site
 
 # --- Census.
@@ -73,7 +74,10 @@ class CensusAsked(Asked):
 @refuses()
 @policy(READ)
 def get_census(query_data: CensusAsked) -> dict[str, Any]:
-    """Return every bed at an instant (now, unless `at` says otherwise): who lies there, who is expected next."""
+    """Return every bed at an instant (now, unless `at` says otherwise): who lies there, who is expected next.
+
+    Names are shortened for roles that do not treat, document or mend.
+    """
     with site().read() as session:
         found = ward.census(session, query_data.at or site().now())
     return {
@@ -97,7 +101,8 @@ def _bed(bed: ward.BedState) -> dict[str, Any]:
 
 
 def _lying(lying: ward.Lying) -> dict[str, Any]:
-    return {name: getattr(lying, name) for name in LyingTold.model_fields} | {"flags": list(lying.flags)}
+    told = {name: getattr(lying, name) for name in LyingTold.model_fields}
+    return told | {"flags": list(lying.flags), "name": patient_name(lying.name)}
 
 
 def _expected(expected: ward.Expected) -> dict[str, Any]:

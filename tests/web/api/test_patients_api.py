@@ -5,7 +5,7 @@ from sqlalchemy import select
 
 from models import Audit
 from models.database import Database
-from tests.web.api.conftest import Caller, NewPatient, ok, refused
+from tests.web.api.conftest import Caller, Callers, NewPatient, ok, refused
 
 ZHANG = {
     "record_number": "A-1024",
@@ -72,3 +72,15 @@ def test_a_patient_who_is_not_there_is_not_found(nurse: Caller, new_patient: New
     new_patient()
     refused(nurse.get("/patients/00000000-0000-4000-8000-000000000000"), 404, "unknown-patient")
     refused(nurse.get("/patients/1"), 404, "not-found")
+
+
+@pytest.mark.parametrize("role", ["manager", "auditor"])
+def test_who_counts_or_checks_reads_no_names(nurse: Caller, caller: Callers, role: str) -> None:
+    patient = ok(nurse.post("/patients", ZHANG), 201)
+    stay = {"patient": patient["id"], "bed": "BED-05", "expected_end": "2026-12-04T11:00:00+08:00"}
+    ok(nurse.post("/encounters", stay), 201)
+    outsider = caller(role)
+    refused(outsider.get("/patients", q="zxm"), 403, "not-allowed")
+    refused(outsider.get(f"/patients/{patient['id']}"), 403, "not-allowed")
+    names = {bed["lying"]["name"] for bed in ok(outsider.get("/census"))["beds"] if bed["lying"]}
+    assert names == {"张*明"}
