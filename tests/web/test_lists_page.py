@@ -6,6 +6,7 @@ from datetime import timedelta
 import pytest
 from flask import Flask
 from flask.testing import FlaskClient
+from sqlalchemy.orm import Session
 
 from models.database import Database
 from scheduler import booking
@@ -47,6 +48,22 @@ def test_a_list_of_nobody_is_not_found(nurse: FlaskClient) -> None:
     assert nurse.get(f"/lists/dr-999/{DAY}").status_code == 404
     assert nurse.get(f"/lists/BED-01/{DAY}").status_code == 404
     assert nurse.get("/lists/OR-1/yesterday").status_code == 404
+
+
+def test_a_list_leads_to_its_own_subscription(nurse: FlaskClient) -> None:
+    assert 'href="/feeds?resource=OR-1"' in nurse.get(f"/lists/OR-1/{DAY}").text
+    assert re.search(r'value="OR-1" selected', nurse.get("/feeds?resource=OR-1").text)
+
+
+def test_a_reason_of_the_programs_own_is_said_in_words(nurse: FlaskClient, department: Database) -> None:
+    def undone(session: Session) -> None:
+        made = factories.booked(session, "BX-LIV", earliest=AT_NINE, room="US-02")
+        booking.cancel(
+            session, made.public_id, version=made.version, reason="booking-undone", actor=factories.NURSE, now=NOW
+        )
+
+    factories.done(department, undone)
+    assert "误约，已撤销" in nurse.get(f"/lists/US-02/{DAY}").text
 
 
 def test_an_empty_day_says_so(nurse: FlaskClient) -> None:
