@@ -10,6 +10,7 @@ from flask_babel import gettext
 
 from web import assets, i18n, policy
 from web.site import Place, place, site, today
+from web.version import VERSION
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,23 +100,27 @@ def page(template: str, *, fragment: str | None = None, status: int = 200, **fac
     return make_response(render_template(name, **facts), status)
 
 
+def version_of(*facts: object) -> str:
+    """Return the version of a page that depends on these facts, such as `audit.changed(session)`.
+
+    What every page depends on is added: the minute, because holds lapse, what is late grows and days end; the reader
+    with role, language and form token; this release and its front-end files; how far a demonstration is filled.
+    """
+    here = place()
+    reader = (g.actor.id, g.actor.role, g.visitor.csrf) if g.get("actor") else ()
+    ours = (VERSION, *assets.asset_urls().values(), here.demonstration, here.filling)
+    text = repr((facts, f"{site().now():%Y%m%d%H%M}", reader, i18n.language(), request.full_path, ours))
+    return hashlib.sha256(text.encode()).hexdigest()[:24]
+
+
 def unless_seen(version: str) -> Response | None:
-    """Return 304 when the browser already has this version of the page, else None. Language and reader count."""
-    etag = _etag(version)
-    if request.if_none_match.contains_weak(etag):
-        response = make_response("", 304)
-        response.set_etag(etag, weak=True)
-        return response
-    return None
+    """Return 304 when the browser already has this version of the page, else None."""
+    if not request.if_none_match.contains_weak(version):
+        return None
+    return seen_as(make_response("", 304), version)
 
 
 def seen_as(response: Response, version: str) -> Response:
     """Mark a page with its version, for `unless_seen`."""
-    response.set_etag(_etag(version), weak=True)
+    response.set_etag(version, weak=True)
     return response
-
-
-def _etag(version: str) -> str:
-    reader = g.actor.id if g.get("actor") else ""
-    text = f"{version}|{reader}|{i18n.language()}|{request.full_path}"
-    return hashlib.sha256(text.encode()).hexdigest()[:24]

@@ -228,6 +228,17 @@ def test_an_unchanged_board_is_not_sent_again(nurse: FlaskClient, department: Da
     assert changed.status_code == 200
 
 
+def test_a_hold_of_another_day_does_not_stay_on_a_board_that_nobody_changed(
+    nurse: FlaskClient, department: Database, clock: Clock
+) -> None:
+    case(department, earliest=AT_NINE + timedelta(days=7), hold=True)
+    later = "/board/2026-12-08"
+    first = nurse.get(later)
+    clock.forward(minutes=11)
+    again = nurse.get(later, headers={"If-None-Match": first.headers["ETag"]})
+    assert "暂留还剩" in first.text and again.status_code == 200 and "暂留还剩" not in again.text
+
+
 def test_who_may_not_move_sees_no_form_and_is_refused(app: Flask, department: Database) -> None:
     made, step = case(department)
     auditor = signed_in(app, "auditor", "auditor")

@@ -79,18 +79,12 @@ def _asked_day() -> str:
 def board(day: str) -> Response:
     chosen = day_in_address(day)
     with site().read() as session:
-        version = f"{audit.changed(session)}|{_bucket(chosen)}|{g.visitor.csrf}"
+        version = shell.version_of(audit.changed(session))
         unchanged = shell.unless_seen(version)
         if unchanged is not None:
             return unchanged
         response = _render(session, chosen, Said(text=_done_text()))
     return shell.seen_as(response, version)
-
-
-def _bucket(day: date) -> str:
-    """Return the minute while the day runs, because what is late or over grows; other days stand still."""
-    now = site().now()
-    return f"{now:%Y%m%d%H%M}" if abs((day - today()).days) <= 1 else ""
 
 
 def _render(session: Session, day: date, said: Said, *, opened: str | None = None, status: int = 200) -> Response:

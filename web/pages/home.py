@@ -72,7 +72,7 @@ def home() -> Response:
     """Show what waits for this person. Without a department there is nothing to show but how to load one."""
     now, day = site().now(), today()
     with site().read() as session:
-        version = f"{audit.changed(session)}|{now:%Y%m%d%H%M}|{g.visitor.csrf}"
+        version = shell.version_of(audit.changed(session))
         unchanged = shell.unless_seen(version)
         if unchanged is not None:
             return unchanged

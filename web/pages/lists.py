@@ -105,7 +105,7 @@ def of_day(code: str, day: str) -> Response:
     since, seen = _seen(code)
     with site().read() as session:
         owner = _owner(session, code)
-        version = f"{audit.changed(session)}|{_bucket(days)}|{since}|{g.visitor.csrf}"
+        version = shell.version_of(audit.changed(session), since)
         unchanged = shell.unless_seen(version)
         if unchanged is not None:
             return unchanged
@@ -138,10 +138,6 @@ def _owner(session: Session, code: str) -> Resource:
     if owner is None:
         raise NotFound("not-found", resource=code)
     return owner
-
-
-def _bucket(days: Iterable[date]) -> str:
-    return f"{site().now():%Y%m%d%H%M}" if today() in days else ""
 
 
 def _read(session: Session, code: str, day: date, since: datetime | None) -> Day:

@@ -58,7 +58,7 @@ class SeveralPatients(DomainError):
 @policy(READ)
 def the_ward() -> Response:
     with site().read() as session:
-        version = f"{audit.changed(session)}|{site().now():%Y%m%d%H%M}|{g.visitor.csrf}"
+        version = shell.version_of(audit.changed(session))
         unchanged = shell.unless_seen(version)
         if unchanged is not None:
             return unchanged
