@@ -124,6 +124,20 @@ def test_what_is_typed_while_the_page_is_fetched_is_not_lost(desk: Page) -> None
     expect(desk.locator(".strip-name")).to_have_text("单晓明")
 
 
+def test_somebody_whose_session_ended_signs_in_beside_the_desk_and_goes_on(desk: Page) -> None:
+    desk.context.clear_cookies()
+    desk.click("[data-option=BX-LIV] a")
+    name = desk.locator("#sign-in-here [name=login]")
+    expect(name).to_be_focused()
+    desk.keyboard.type("li")
+    desk.keyboard.press("Tab")
+    desk.keyboard.type(PASSWORD)
+    desk.keyboard.press("Enter")
+    expect(desk.locator("#sign-in-here")).to_contain_text("您已重新登录")
+    desk.click("[data-option=BX-LIV] a")
+    expect(desk.locator("#take-1")).to_be_visible()
+
+
 def test_arrows_choose_among_patients(desk: Page, department: Database) -> None:
     factories.done(department, lambda session: factories.patient(session, name="宋小美"))
     desk.keyboard.type("sx")

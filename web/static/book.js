@@ -91,7 +91,10 @@
   let busy = false, ahead = [], wanted = null;
 
   document.addEventListener("htmx:beforeRequest", (event) => { if (event.detail.target === desk) busy = true; });
-  document.addEventListener("htmx:afterRequest", (event) => { if (event.detail.target === desk && !event.detail.successful) busy = false; });
+  // An answer that does not come to the desk, such as the sign-in panel's when the session ended, is nothing to wait for.
+  document.addEventListener("htmx:afterRequest", ({ detail }) => {
+    if (detail.requestConfig.target === desk && (detail.target !== desk || !detail.successful)) busy = false;
+  });
 
   document.addEventListener("keydown", (event) => {
     if (!busy || event.ctrlKey || event.metaKey || event.altKey || event.isComposing) return;
