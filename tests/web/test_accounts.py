@@ -162,6 +162,15 @@ def test_an_address_that_tries_a_hundred_accounts_waits(department: Database) ->
     write(department, lambda session, now: throttle.attempt(session, "another", "10.0.0.2", now=now))
 
 
+def test_no_typed_login_touches_the_count_of_its_address(client: FlaskClient, department: Database) -> None:
+    add(department, "li")
+    for login in ("li", "*", " * ", "a\x01b", "*"):
+        sign_in(client, login, "wrong wrong")
+    with department.read() as session:
+        rows = session.execute(select(LoginThrottle.login, LoginThrottle.failures)).all()
+    assert sorted(tuple(row) for row in rows) == [("", 4), ("*", 5), ("li", 1)]
+
+
 def test_signing_in_and_failing_are_both_in_the_trail(client: FlaskClient, department: Database) -> None:
     add(department, "li")
     sign_in(client, "li", "wrong wrong")

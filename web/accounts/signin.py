@@ -10,7 +10,7 @@ from scheduler.actor import Actor
 from scheduler.audit import record
 from scheduler.errors import DomainError
 from web.accounts import passwords, sessions, throttle
-from web.accounts.users import by_login
+from web.accounts.users import LOGIN, by_login
 from web.site import Site
 
 
@@ -34,7 +34,7 @@ def sign_in(
     site: Site, login: str, password: str, *, address: str, request_id: str | None, old_cookie: str | None
 ) -> Opened:
     """Open a session for a right password. Raises Throttled, SignInRefused."""
-    login = login.strip().casefold()[:64]
+    login = _readable(login)
     site.transact(lambda session, now: throttle.attempt(session, login, address, now=now))
     user = _matching(site, login, password)
     actor = Actor(f"user:{login}", user.role if user else "unknown", address=address, request_id=request_id)
@@ -46,6 +46,12 @@ def sign_in(
     if opened is None:
         raise SignInRefused
     return opened
+
+
+def _readable(login: str) -> str:
+    """Return a typed login as it is kept; what can be nobody's counts as an attempt on nobody, `*` among it."""
+    typed = login.strip()
+    return typed.casefold() if LOGIN.fullmatch(typed) else ""
 
 
 def _matching(site: Site, login: str, password: str) -> User | None:
