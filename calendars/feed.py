@@ -19,7 +19,7 @@ import icalendar
 from sqlalchemy import Subquery, func, select, true, union
 from sqlalchemy.orm import Session
 
-from calendars import ical
+from calendars import case_event, ical
 from calendars.case_event import NAMED, STATUS, Feed, Pathway, Shown, Sibling, event, is_gone
 from models import (
     Appointment,
@@ -315,4 +315,5 @@ def _parts(ids: list[str]) -> Iterator[list[str]]:
 @lru_cache(maxsize=1)
 def _code() -> str:
     """Return a digest of the code that writes feeds: a new release makes every client look again."""
-    return hashlib.sha256(b"".join(Path(file).read_bytes() for file in (__file__, ical.__file__))).hexdigest()
+    files = (__file__, case_event.__file__, ical.__file__)
+    return hashlib.sha256(b"".join(Path(file).read_bytes() for file in files)).hexdigest()
