@@ -58,7 +58,6 @@ def install(app: Flask) -> None:
         rfc3339=rfc3339,
         isoday=isoday,
         role_name=role_name,
-        state=state,
     )
     app.jinja_env.globals.update(
         language=language, html_language=html_language, other_language=other_language, role_name=role_name
@@ -192,23 +191,3 @@ ROLE_NAMES = {
 def other_language() -> str:
     """Return the name of the other language, in that language."""
     return "English" if language() == "zh" else "中文"
-
-
-STATES = {
-    "pending": "is-held",
-    "reserved": "is-reserved",
-    "booked": "is-booked",
-    "arrived": "is-arrived",
-    "in-progress": "is-running",
-    "fulfilled": "is-done",
-    "cancelled": "is-cancelled",
-    "noshow": "is-cancelled",
-    "entered-in-error": "is-cancelled",
-    "unplaced": "is-unplaced",
-    "blocked": "is-blocked",
-}
-
-
-def state(status: str) -> str:
-    """Return the class of base.css that draws a status."""
-    return STATES.get(status, "")

@@ -171,7 +171,7 @@ STATES: Words = {
     "entered-in-error": "cancelled",
     "finished": "done",
 }
-"""Status → the class in base.css that draws it, where that is not the status itself."""
+"""Status → the class of base.css that draws it, without its `is-`, where that is not the status itself."""
 
 
 def _said(words: Words, code: str | None) -> str:
@@ -244,7 +244,7 @@ def cancelled(reason: str | None) -> str:
 
 
 def state(code: str | None) -> str:
-    """Return the class that draws a status (`is-…` in base.css)."""
+    """Return the class of base.css that draws a status, without its `is-`."""
     return _said(STATES, code)
 
 
