@@ -4,6 +4,7 @@ import sys
 from functools import cached_property
 
 import click
+from sqlalchemy.exc import DBAPIError
 
 from calendars import commands as formats
 from models.database import Database, DatabaseProblem
@@ -63,6 +64,8 @@ def main() -> int:
         return _refuse(f"the database does not refuse what it must ({missing.guard}); run migrate on a sound copy")
     except DomainError as error:
         return _refuse(terminal_line(error))
+    except DBAPIError as error:
+        return _refuse(f"the database failed: {str(error.orig).strip().splitlines()[0]}")
     except click.exceptions.Abort:
         return 130
     except click.ClickException as error:

@@ -315,7 +315,8 @@ def world_for_find(
 def _horizon(chosen: Settings, now: datetime, earliest: datetime, latest: datetime) -> Grid:
     today = local_date(to_seconds(now), chosen.zone)
     first = min(today, local_date(to_seconds(earliest), chosen.zone)) - timedelta(days=2)
-    last = max(today + timedelta(days=chosen.horizon_days), local_date(to_seconds(latest), chosen.zone))
+    # Later steps and stays reach beyond the last start of the first step.
+    last = max(today + timedelta(days=chosen.horizon_days), local_date(to_seconds(latest), chosen.zone) + LONGEST_SLOT)
     return Grid(first, last + timedelta(days=1), chosen.zone)
 
 

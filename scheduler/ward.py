@@ -10,7 +10,7 @@ from dataclasses import dataclass, replace
 from datetime import date, datetime, timedelta
 from typing import Any
 
-from sqlalchemy import select, update
+from sqlalchemy import select
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.orm import Session, selectinload
 
@@ -32,6 +32,7 @@ from models import (
 from scheduler import audit, availability, outbox, patients
 from scheduler.actor import Actor
 from scheduler.booking import rows
+from scheduler.booking.telling import tell
 from scheduler.engine.grid import day_start, local_date
 from scheduler.errors import Conflict, Invalid, NotFound, SlotTaken, StaleVersion
 
@@ -87,8 +88,8 @@ def admit(session: Session, admission: Admission, *, actor: Actor, now: datetime
     with _guarded(session, admission.bed, locked, admission.at, FAR_FUTURE):
         session.add(encounter)
         _open_stay(encounter, locked.ids[admission.bed], admission.at)
-    for slot in planned:
-        _follow(session, slot, locked.ids[admission.bed], now)
+    changed = [slot for slot in planned if _follow(session, slot, locked.ids[admission.bed])]
+    _tell_bookings(session, changed, actor=actor, now=now)
     _tell(session, encounter, "admitted", locked, actor=actor, now=now, at=admission.at)
     return encounter
 
@@ -121,8 +122,9 @@ def transfer(
         stay.ends = at
         session.flush()
         _open_stay(encounter, locked.ids[bed], at)
-    for slot in _planned_of(session, encounter, at, early=EARLY):
-        _follow(session, slot, locked.ids[bed], now)
+    planned = _planned_of(session, encounter, at, early=EARLY)
+    changed = [slot for slot in planned if _follow(session, slot, locked.ids[bed])]
+    _tell_bookings(session, changed, actor=actor, now=now)
     _raise_version(encounter)
     _tell(session, encounter, "transferred", locked, actor=actor, now=now, at=at)
     return encounter
@@ -143,8 +145,11 @@ def discharge(
         raise Invalid("discharge-before-admission", at=at, starts=stay.starts)
     stay.ends = at
     encounter.status, encounter.discharged_at = "finished", at
-    for slot in _planned_of(session, encounter, at):
+    left = _planned_of(session, encounter, at)
+    for slot in left:
         slot.ends, slot.status = at, "fulfilled"
+    session.flush()
+    _tell_bookings(session, left, actor=actor, now=now)
     _raise_version(encounter)
     _tell(session, encounter, "discharged", locked, actor=actor, now=now, at=at)
     return encounter
@@ -274,10 +279,13 @@ def _beds_of(slots: Iterable[Slot]) -> set[str]:
     return {slot.resource.code for slot in slots}
 
 
-def _follow(session: Session, slot: Slot, bed_id: int, now: datetime) -> None:
-    """Let a planned bed follow the fact; where that bed is promised to somebody else, the plan gives way."""
+def _follow(session: Session, slot: Slot, bed_id: int) -> bool:
+    """Let a planned bed follow the fact; where that bed is promised to somebody else, the plan gives way.
+
+    Return whether the plan has changed.
+    """
     if slot.resource_id == bed_id:
-        return
+        return False
     promised = session.scalar(
         select(Slot.id).where(
             Slot.resource_id == bed_id,
@@ -290,9 +298,20 @@ def _follow(session: Session, slot: Slot, bed_id: int, now: datetime) -> None:
         slot.resource_id = bed_id
     else:
         slot.status = "unplaced"
-    # The step's calendar event names the bed. Counted by the database: the step was read before the locks.
-    session.execute(update(Step).where(Step.id == slot.step_id).values(version=Step.version + 1, updated_at=now))
     session.flush()
+    return True
+
+
+def _tell_bookings(session: Session, changed: Iterable[Slot], *, actor: Actor, now: datetime) -> None:
+    """Raise the versions of the bookings whose planned bed has changed, and tell of each.
+
+    Their patients are locked with the encounter, so nobody else changes them meanwhile.
+    """
+    ids = dict.fromkeys(slot.step.appointment.public_id for slot in changed if slot.step is not None)
+    for public_id in ids:
+        appointment = rows.whole(session, public_id)
+        rows.touch(session, appointment, now=now)
+        tell(session, appointment, "bed-changed", actor=actor, now=now)
 
 
 @contextmanager

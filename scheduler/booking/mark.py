@@ -113,7 +113,12 @@ def _advance(step: Step, status: str) -> None:
 
 
 def _cut(step: Step, out: datetime) -> None:
-    """Out early: what room and team still had planned is cut at the real end, which frees the rest."""
+    """Out early: what room and team still had planned is cut at the real end, which frees the rest.
+
+    Done before it was to begin, a slot keeps one minute, so that the case still has its place. Recovery comes
+    after the room and is not cut.
+    """
     for slot in step.slots:
-        if slot.kind == "procedure" and slot.status == "fulfilled" and slot.starts < out < slot.ends:
-            slot.ends = out
+        planned = slot.kind == "procedure" and slot.status == "fulfilled" and slot.starts < step.ends
+        if planned and out < slot.ends:
+            slot.ends = max(out, slot.starts + timedelta(minutes=1))

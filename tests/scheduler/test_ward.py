@@ -8,7 +8,7 @@ from sqlalchemy.orm import Session
 
 from models import FAR_FUTURE, BedStay, Encounter, Slot
 from models.database import Database
-from scheduler import closures, invariants, ward
+from scheduler import booking, closures, invariants, ward
 from scheduler.errors import Conflict, Invalid, NotFound, SlotTaken, StaleVersion
 from tests.conftest import NOW
 from tests.factories import MANAGER, NURSE, admitted, booked, done, patient
@@ -147,6 +147,8 @@ def test_the_planned_bed_follows_the_bed_the_patient_truly_got(department: Datab
         ward.admit(session, ward.Admission(person.public_id, "BED-09", at, bed.ends), actor=NURSE, now=at + HOUR)
         session.refresh(bed)
         assert (bed.resource.code, bed.status) == ("BED-09", "booked")
+        after = booking.whole(session, made.public_id)
+        assert (after.version, after.steps[0].version, after.steps[0].sequence) == (2, 2, 0), "whoever read it knows"
 
     done(department, work)
 
