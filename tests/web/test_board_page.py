@@ -97,7 +97,7 @@ def test_a_booking_opens_beside_the_board_with_team_steps_and_history(nurse: Fla
     made, step = case(department, "CP-TACE-ABL-S")
     text = nurse.get(f"/board/{made.steps[0].starts.date()}?open={step}").text
     panel = text[text.index('id="bd-panel"') :]
-    assert "整个路径" in panel
+    assert "整个疗程" in panel
     assert panel.count('aria-current="step"') == 1
     assert "历史 (1)" in panel or "历史" in panel
 

@@ -75,7 +75,7 @@ def test_find_hold_and_book_by_plain_forms(nurse: FlaskClient, department: Datab
     assert held.status_code == 303
     page = nurse.get(held.location).text
     assert statuses(department) == ["pending"]
-    assert "占位" in page
+    assert "暂留" in page
     booked = send(nurse, next(form for form in forms(page, "/book/") if form["action"].endswith("/confirm")))
     page = nurse.get(booked.location).text
     assert statuses(department) == ["booked"]
@@ -318,7 +318,7 @@ def test_a_booking_can_be_undone_and_its_place_is_free_again(nurse: FlaskClient,
 def test_an_interrupted_hold_waits_on_the_empty_page(nurse: FlaskClient, department: Database) -> None:
     page = nurse.get(f"/book?patient={person(department)}&protocol=BX-FNA").text
     send(nurse, forms(page, "/book/hold")[0])
-    assert "您尚未确认的占位" in nurse.get("/book").text
+    assert "您尚未确认的暂留" in nurse.get("/book").text
 
 
 def test_looking_at_a_patient_here_is_recorded_once(nurse: FlaskClient, department: Database) -> None:

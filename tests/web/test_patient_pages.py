@@ -134,7 +134,7 @@ def test_a_hold_shows_until_when_and_a_lapsed_one_is_over(
     assert f"/book?hold={appointment}" in nurse.get(f"/patients/{patient}").text
     clock.forward(minutes=11)
     page = nurse.get(f"/patients/{patient}").text
-    assert "占位到期" in page
+    assert "暂留到期" in page
     assert f"/book?hold={appointment}" not in page
 
 
