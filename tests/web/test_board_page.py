@@ -181,6 +181,19 @@ def test_a_hold_is_booked_from_the_panel_and_an_expired_one_is_refused(
     assert post(nurse, f"{late}/confirm", version=other.version).status_code in (409, 410)
 
 
+def test_what_was_forgotten_is_marked_the_next_day_for_the_day_it_happened(
+    app: Flask, department: Database, clock: Clock
+) -> None:
+    made, step = case(department)
+    clock.forward(days=1, hours=6)
+    assert (
+        post(signed_in(app, "nurse"), f"{step}/mark", kind="in-room", at="0905", version=made.version).status_code
+        == 303
+    )
+    with department.read() as session:
+        assert session.query(Milestone).one().at == AT_NINE + timedelta(minutes=5)
+
+
 def test_cancelling_needs_a_reason(nurse: FlaskClient, department: Database) -> None:
     made, step = case(department)
     assert post(nurse, f"{step}/cancel", version=made.version, reason=" ").status_code == 422

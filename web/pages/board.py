@@ -198,7 +198,7 @@ def _done_text() -> str:
 def move(day: str, step: str) -> Any:
     def work(session: Session, now: datetime) -> date:
         case, appointment = _case(session, step)
-        starts = _moment(request.form.get("date") or case.starts.astimezone(place().zone).date().isoformat(), "time")
+        starts = _moment(request.form.get("date") or _local_day(case), "time")
         room = request.form.get("room") or None
         _judge_version(appointment)
         placement = moving.moved(session, appointment, case.step_code, starts, room, now)
@@ -229,7 +229,8 @@ def undo(day: str, step: str) -> Any:
 def mark(day: str, step: str) -> Any:
     def work(session: Session, now: datetime) -> None:
         case, _ = _case(session, step)
-        at = _moment(today().isoformat(), "at") if request.form.get("at") else now
+        # A typed time is of the case's own day: what was forgotten in the evening is written down in the morning.
+        at = _moment(_local_day(case), "at") if request.form.get("at") else now
         kind = request.form.get("kind", "")
         booking.mark(
             session,
@@ -289,6 +290,10 @@ def _case(session: Session, step: str) -> tuple[Case, Appointment]:
     if case is None:
         raise NotFound("unknown-step", step=step)
     return case, rows.whole(session, case.appointment)
+
+
+def _local_day(case: Case) -> str:
+    return case.starts.astimezone(place().zone).date().isoformat()
 
 
 def _version() -> int:

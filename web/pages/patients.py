@@ -13,6 +13,7 @@ from sqlalchemy.orm import Session, selectinload
 
 from models import MILESTONES, BedStay, Encounter, Patient
 from scheduler import audit, booking, dayboard, lifecycle, patients
+from scheduler.booking import rows
 from scheduler.dayboard import Case
 from scheduler.errors import DomainError, Invalid
 from web import shell
@@ -144,7 +145,7 @@ def mark(patient: str, appointment: str) -> Response:
             version=version(),
             step=form.get("step", ""),
             kind=form.get("kind", ""),
-            at=_moment(form.get("day", ""), form.get("clock", ""), now),
+            at=_moment(session, appointment, form, now),
             actor=g.actor,
             now=now,
         )
@@ -152,15 +153,16 @@ def mark(patient: str, appointment: str) -> Response:
     return _change(patient, work, gettext("Noted."), at=appointment)
 
 
-def _moment(day: str, clock: str, now: datetime) -> datetime:
+def _moment(session: Session, appointment: str, form: Any, now: datetime) -> datetime:
     """Read when something happened: a wall-clock time of the visit's day, or now when nothing was typed."""
-    if not clock.strip():
+    typed = form.get("clock", "")
+    visit = next((each for each in rows.whole(session, appointment).steps if each.code == form.get("step")), None)
+    if not typed.strip() or visit is None:
         return now
     try:
-        when = datetime.combine(datetime.fromisoformat(day).date(), clock_of(clock))
+        return datetime.combine(local(visit.starts).date(), clock_of(typed), local(now).tzinfo)
     except ValueError:
-        raise Invalid("bad-time", value=clock) from None
-    return when.replace(tzinfo=local(now).tzinfo)
+        raise Invalid("bad-time", value=typed) from None
 
 
 def _change(patient: str, work: Callable[[Session, datetime], None], said: str, **refused: Any) -> Response:
