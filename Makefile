@@ -39,7 +39,8 @@ test: setup-dev ## lint, types and every test on both databases; what was skippe
 	@$(MAKE) clients || true
 	@status=0; \
 	$(MAKE) lint || status=1; \
-	$(VENV) -m pytest -n $(JOBS) --dist loadfile $(ARGS) || status=1; \
+	$(VENV) -m pytest -n $(JOBS) --dist loadfile $(ARGS) \
+		|| $(VENV) -m pytest --last-failed --last-failed-no-failures none $(ARGS) || status=1; \
 	exit $$status
 
 lint: setup-dev ## ruff and mypy
