@@ -35,6 +35,8 @@ setup: ## make .venv, install, fetch front-end files; only what has changed
 setup-dev:
 	@$(BOOTSTRAP) test
 
+# What failed is tried once more, alone: on a machine that is busy with other work a real browser or a killed server
+# can miss a deadline. A fault fails both times.
 test: setup-dev ## lint, types and every test on both databases; what was skipped is printed last
 	@$(MAKE) clients || true
 	@status=0; \
