@@ -37,7 +37,6 @@ WARD = frozenset({"nurse", "manager", "administrator"})
 """Admit, transfer, discharge, extend."""
 FEED = frozenset({"nurse", "physician", "manager", "administrator"})
 """Make a calendar subscription."""
-ADMINISTER = frozenset({"administrator"})
 
 BUILT_IN = {"static", "openapi.spec"}
 """Views of the framework, which carry no decorator: files of the front end and the public API description."""
