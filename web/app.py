@@ -8,7 +8,7 @@ from apiflask import APIFlask
 from flask.json.provider import DefaultJSONProvider
 
 from models.database import Database
-from web import errors, i18n, policy, privacy, security, shell, words
+from web import errors, help, i18n, policy, privacy, security, shell, words
 from web.accounts.pages import bp as accounts
 from web.api import api
 from web.feeds import bp as feeds
@@ -71,6 +71,7 @@ def create_app(settings: Settings, db: Database, *, clock: Callable[[], datetime
     words.install(app)
     privacy.install(app)
     shell.install(app)
+    help.install(app)
     describe(app)
     for blueprint in BLUEPRINTS:
         app.register_blueprint(blueprint)

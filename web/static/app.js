@@ -137,7 +137,7 @@
     const field = marked("data-focus", key);
     if (field) { field.focus(); field.select?.(); return true; }
     const help = marked("data-toggle-key", key);
-    if (help) { help.open = !help.open; help.scrollIntoView({ block: "nearest" }); return true; }
+    if (help) { help.open = !help.open; if (help.open) help.querySelector("summary").focus({ preventScroll: true }); return true; }
     const target = marked("data-key", key);
     if (target && !target.disabled) { target.click(); return true; }
     return false;
@@ -148,6 +148,7 @@
     if (open) open.open = false;
     return open !== null;
   }
+  document.addEventListener("click", (event) => { if (!event.target.closest("details[data-toggle-key]")) closeHelp(); });
 
   window.np = { say, send, token };
   active();
