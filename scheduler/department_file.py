@@ -17,7 +17,7 @@ from sqlalchemy import select
 from sqlalchemy.orm import Session, selectinload
 
 from models import Department, OpeningSession, Privilege, ProtocolVersion, Resource, Schedule
-from scheduler import audit, catalogue, working_days
+from scheduler import audit, catalogue, fillable, working_days
 from scheduler.actor import SYSTEM
 from scheduler.department_entries import (
     SECTIONS,
@@ -31,7 +31,7 @@ from scheduler.department_entries import (
     read_resources,
     read_schedule,
 )
-from scheduler.engine.protocol import BadProtocol, Need, Protocol, Step
+from scheduler.engine.protocol import BadProtocol, Protocol
 from scheduler.errors import Conflict, Invalid, SetupError
 
 FILE = "department.toml"
@@ -247,66 +247,13 @@ def _unfillable(
     protocols: Iterable[ProtocolEntry], schedules: Iterable[ScheduleEntry], resources: Iterable[ResourceEntry]
 ) -> Iterator[Fault]:
     """Find the needs and stays that nothing in the department could fill even on an empty day."""
-    longest = {schedule.code: schedule.longest for schedule in schedules}
+    department = fillable.Department(tuple(resources), {schedule.code: schedule.longest for schedule in schedules})
     for entry in protocols:
         if catalogue.is_withdrawn(entry.document):
             continue
         on = date.fromisoformat(str(entry.document["effective_from"]))
-        for step in entry.protocol.steps:
-            for need, able in _short_needs(step, list(resources), longest, on):
-                facts = {"role": need.role, "kind": need.kind, "needed": need.count, "able": able}
-                yield Fault(entry.file, f"{entry.name}: step {step.code}: need {need.role}", "unfillable-need", facts)
-            if step.stay and not any(_is_bed(resource, step.stay.attributes) for resource in resources):
-                facts = {"attributes": sorted(step.stay.attributes)}
-                yield Fault(entry.file, f"{entry.name}: step {step.code}: stay", "unfillable-stay", facts)
-
-
-def _is_bed(resource: ResourceEntry, attributes: frozenset[str]) -> bool:
-    return resource.kind == "bed" and attributes <= set(resource.attributes)
-
-
-def _short_needs(
-    step: Step, resources: list[ResourceEntry], longest: Mapping[str, int], on: date
-) -> Iterator[tuple[Need, int]]:
-    """Yield each need that stays short when every resource may fill only one need of the step, and by how many able.
-
-    An augmenting path each (Kuhn): a resource already taken is passed on where its need has another choice.
-    """
-    able = {
-        need.role: [r.code for r in resources if _can_fill(r, need, step.length(*need.phases), longest, on)]
-        for need in step.needs
-    }
-    taken: dict[str, str] = {}
-    for need in step.needs:
-        if not all(_give(need.role, able, taken, set()) for _ in range(need.count)):
-            yield need, len(able[need.role])
-
-
-def _give(role: str, able: Mapping[str, list[str]], taken: dict[str, str], tried: set[str]) -> bool:
-    for code in able[role]:
-        if code in tried:
-            continue
-        tried.add(code)
-        if code not in taken or _give(taken[code], able, taken, tried):
-            taken[code] = role
-            return True
-    return False
-
-
-def _can_fill(resource: ResourceEntry, need: Need, minutes: int, longest: Mapping[str, int], on: date) -> bool:
-    return (
-        resource.kind == need.kind
-        and (not need.codes or resource.code in need.codes)
-        and need.attributes <= set(resource.attributes)
-        and longest.get(resource.schedule, minutes) >= minutes
-        and (
-            need.privilege is None
-            or any(
-                held.family == need.privilege and held.level >= need.level and held.last >= on
-                for held in resource.licences
-            )
-        )
-    )
+        for lack in fillable.lacks(entry.protocol, department, on):
+            yield Fault(entry.file, f"{entry.name}: {lack.entry}", lack.reason, lack.facts)
 
 
 def load(session: Session, folder: Path, *, now: datetime) -> Loaded:

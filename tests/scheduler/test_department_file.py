@@ -401,6 +401,7 @@ def test_every_reason_of_a_fault_is_in_the_guide() -> None:
     sources = (
         "department_entries.py",
         "department_file.py",
+        "fillable.py",
         "catalogue.py",
         "working_days.py",
         "engine/entry.py",
@@ -408,7 +409,7 @@ def test_every_reason_of_a_fault_is_in_the_guide() -> None:
     )
     code = "\n".join((SCHEDULER / name).read_text(encoding="utf-8") for name in sources)
     reasons = set(re.findall(r'(?:fault|bad|Invalid)\("([a-z-]+)"', code))
-    reasons |= set(re.findall(r'(?:Fault|BadProtocol)\([^()]+?(?:\([^()]*\)[^()]*?)*, "([a-z]+-[a-z-]+)"', code))
+    reasons |= set(re.findall(r'(?:Fault|Lack|BadProtocol)\([^()]+?(?:\([^()]*\)[^()]*?)*, "([a-z]+-[a-z-]+)"', code))
     assert {"unfillable-need", "version-not-raised", "step-without-lag", "lag-contradiction", "bad-weekday"} <= reasons
     catalogue_refusals = {"unknown-protocol", "protocol-not-in-force"}
     assert sorted(each for each in reasons - catalogue_refusals if f"`{each}`" not in GUIDE) == []
