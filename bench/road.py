@@ -66,11 +66,11 @@ def _bare_search(problem: Problem) -> int:
     found = -1
     for step in problem.protocol.steps:
         for need in step.needs:
-            able = 0
+            able, (offset, minutes) = 0, step.taken(need)
             for code, resource in problem.world.resources.items():
                 if resource.kind == need.kind and need.attributes <= resource.attributes:
-                    able |= bitmap.runs(problem.world.masks.get(code, 0), step.length(*need.phases) // 5)
-            found &= able >> (step.offset(need.phases[0]) // 5)
+                    able |= bitmap.runs(problem.world.masks.get(code, 0), minutes // 5)
+            found &= bitmap.earlier(able, offset // 5)
     return found
 
 

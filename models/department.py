@@ -40,7 +40,7 @@ class ProtocolVersion(Base):
     name_zh: Mapped[str]
     name_en: Mapped[str]
     document: Mapped[dict[str, Any]]
-    """The protocol as parsed from TOML; scheduler.engine.protocol.parse reads it back."""
+    """The protocol as parsed from TOML; scheduler.engine.document.parse reads it back."""
     digest: Mapped[str]
     published_at: Mapped[datetime]
 

@@ -11,7 +11,9 @@ from sqlalchemy.orm import Session
 
 from models import ProtocolVersion
 from scheduler.department_entries import is_text
-from scheduler.engine.protocol import BadProtocol, Protocol, parse
+from scheduler.engine.document import parse
+from scheduler.engine.entry import BadProtocol
+from scheduler.engine.protocol import Protocol
 from scheduler.errors import Conflict, Invalid
 
 WITHDRAWN = "withdrawn"

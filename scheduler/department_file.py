@@ -31,7 +31,8 @@ from scheduler.department_entries import (
     read_resources,
     read_schedule,
 )
-from scheduler.engine.protocol import BadProtocol, Protocol
+from scheduler.engine.entry import BadProtocol
+from scheduler.engine.protocol import Protocol
 from scheduler.errors import Conflict, Invalid, SetupError
 
 FILE = "department.toml"

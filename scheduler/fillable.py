@@ -1,11 +1,12 @@
 """Can the department fill what a protocol needs at all, even on an empty day? Asked before a protocol is in force."""
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date
 from typing import Any
 
 from scheduler.department_entries import ResourceEntry
+from scheduler.engine import options
 from scheduler.engine.protocol import Need, Protocol, Step
 
 
@@ -27,7 +28,20 @@ class Lack:
 
 
 def lacks(protocol: Protocol, department: Department, on: date) -> Iterator[Lack]:
-    """Yield what of a protocol stays unfilled with everybody licensed on or after a day, each step by itself."""
+    """Yield what of a protocol, with any options, stays unfilled with everybody licensed on or after a day.
+
+    Each step by itself; the same of one step is told once, with the fewest options.
+    """
+    told: set[str] = set()
+    for chosen in ({}, *options.variants(protocol)):
+        within = f"option {'+'.join(chosen)}: " if chosen else ""
+        for lack in _lacks(options.varied(protocol, chosen), department, on):
+            if lack.entry not in told:
+                told.add(lack.entry)
+                yield replace(lack, entry=within + lack.entry)
+
+
+def _lacks(protocol: Protocol, department: Department, on: date) -> Iterator[Lack]:
     for step in protocol.steps:
         for need, able in _short_needs(step, department, on):
             facts = {"role": need.role, "kind": need.kind, "needed": need.count, "able": able}
@@ -49,7 +63,7 @@ def _short_needs(step: Step, department: Department, on: date) -> Iterator[tuple
         need.role: [
             resource.code
             for resource in department.resources
-            if _can_fill(resource, need, step.length(*need.phases), department.longest, on)
+            if _can_fill(resource, need, step.taken(need)[1], department.longest, on)
         ]
         for need in step.needs
     }

@@ -12,8 +12,10 @@ from random import Random
 from typing import Any
 from zoneinfo import ZoneInfo
 
+from scheduler.engine.document import parse
+from scheduler.engine.entry import BadProtocol
 from scheduler.engine.grid import Grid, Span
-from scheduler.engine.protocol import BadProtocol, Lag, Need, Protocol, Step, parse
+from scheduler.engine.protocol import Lag, Need, Protocol, Step
 from scheduler.engine.world import (
     Busy,
     Licence,
@@ -203,6 +205,9 @@ def _need(chance: Random, role: str, phases: Mapping[str, int], codes: list[str]
         need["attributes"] = [chance.choice("xy")]
     if kind == "physician" and chance.random() < 0.5:
         need |= {"privilege": "f", "level": chance.randint(1, 2)}
+    for key in ("before_minutes", "after_minutes"):
+        if chance.random() < 0.1:
+            need[key] = chance.choice((3, 5, 20, 45))
     if chance.random() < 0.1:
         need["codes"] = [code for code in codes if chance.random() < 0.7] or codes[:1]
     return need
@@ -260,6 +265,11 @@ class Oracle:
         self.world, self.zone = self.problem.world, self.problem.world.grid.zone
         self.origin = instant(self.world.grid.first, 0, self.zone)
         self.end = instant(self.world.grid.last, 0, self.zone)
+        # What a need takes before and after its phases may be wanted by the next step at the same time, as beds are.
+        reaching = (
+            n.kind for step in self.problem.protocol.steps for n in step.needs if n.before_minutes or n.after_minutes
+        )
+        self.shared = {"bed", *reaching}
         self._dates: dict[int, date] = {}
         self._able: dict[tuple[str, str], list[str]] = {}
         self._after: dict[tuple[str, int], list[int]] = {}
@@ -352,7 +362,7 @@ class Oracle:
         return self._dates[at]
 
     def _ways(self, step: Step, starts: int) -> frozenset[frozenset[tuple[str, int, int]]]:
-        """Return every set of beds with which a step could stand at an instant; empty when it cannot at all."""
+        """Return every set of shared resources with which a step could stand at an instant; empty when it cannot."""
         key = (step.code, starts)
         if key not in self._options:
             self._options[key] = frozenset(self._enumerate(step, starts))
@@ -377,13 +387,13 @@ class Oracle:
         ]
         for chosen in self._choices(units, ()):
             if all((role, code) in chosen for role, code in required):
-                beds = (
+                used = (
                     (code, low, high)
                     for role, code in chosen
                     for need, low, high, _ in units
-                    if need.role == role and need.kind == "bed"
+                    if need.role == role and need.kind in self.shared
                 )
-                yield frozenset(beds)
+                yield frozenset(used)
 
     def _choices(self, units: list[Any], chosen: tuple[tuple[str, str], ...]) -> Iterator[tuple[tuple[str, str], ...]]:
         if not units:
@@ -411,7 +421,9 @@ class Oracle:
     def _span(self, step: Step, need: Need, starts: int) -> tuple[int, int]:
         if need.role == "bed":
             return self.bed_span(step, starts)
-        return starts + begins_after(step, need.phases[0]) * MINUTE, starts + ends_after(step, need.phases[-1]) * MINUTE
+        begins = begins_after(step, need.phases[0]) - need.before_minutes
+        ends = ends_after(step, need.phases[-1]) + need.after_minutes
+        return starts + begins * MINUTE, starts + ends * MINUTE
 
     def bed_span(self, step: Step, starts: int) -> tuple[int, int]:
         assert step.stay is not None

@@ -36,6 +36,11 @@ def runs(mask: int, length: int) -> int:
     return mask
 
 
+def earlier(mask: int, cells: int) -> int:
+    """Return the bits moved so many cells towards the first; later where `cells` is negative."""
+    return mask >> cells if cells >= 0 else mask << -cells
+
+
 def reach(mask: int, width: int) -> int:
     """Return the bits i for which any of the bits i .. i + width - 1 is set, in log2(width) steps."""
     if width < 1:

@@ -1,6 +1,6 @@
 """The free time of every resource as masks, and what each need of a step asks of them; each worked out once."""
 
-from collections.abc import Iterable, Set
+from collections.abc import Iterable, Iterator, Set
 from typing import Any
 
 from scheduler.engine import bitmap
@@ -22,6 +22,7 @@ class Board:
 
     def __init__(self, problem: Problem) -> None:
         self.problem, self.world, self.grid = problem, problem.world, problem.world.grid
+        self.shared_kinds = frozenset(_shared_kinds(problem.protocol.steps))
         self._cache: dict[Any, Any] = {}
 
     def free(self, code: str, relaxed: Set[str] = NOTHING) -> int:
@@ -74,11 +75,11 @@ class Board:
         able = sorted(self.candidates(need), key=lambda resource: wishes.order(need, preferred, resource))
         starts = {resource.code: self._starts(step, need, resource, relaxed) for resource in able}
         rank = 1 if preferred in starts else 2
-        bed = need.kind == "bed"
+        shared = need.kind in self.shared_kinds
         if required is None:
-            return (Ask(role, need.count, starts, rank, bed),)
-        fixed = Ask(role, 1, {required: starts.pop(required, 0)}, 0, bed)
-        return (fixed, Ask(role, need.count - 1, starts, rank, bed)) if need.count > 1 else (fixed,)
+            return (Ask(role, need.count, starts, rank, shared),)
+        fixed = Ask(role, 1, {required: starts.pop(required, 0)}, 0, shared)
+        return (fixed, Ask(role, need.count - 1, starts, rank, shared)) if need.count > 1 else (fixed,)
 
     def need(self, step: Step, role: str) -> Need:
         if role == "bed" and step.stay is not None:
@@ -93,9 +94,9 @@ class Board:
         if need.role == "bed" and step.stay is not None:
             return beds.starts(self.free(resource.code, free_relaxed), self.grid, self.world.ward, step.stay)
         licensed = -1 if "no-licence" in relaxed else privilege.mask(self.grid, need, resource)
-        cells = step.length(*need.phases) // CELL_MINUTES
-        begins = self._runs(resource.code, free_relaxed, licensed, cells)
-        return begins >> (step.offset(need.phases[0]) // CELL_MINUTES)
+        offset, minutes = step.taken(need)
+        begins = self._runs(resource.code, free_relaxed, licensed, minutes // CELL_MINUTES)
+        return bitmap.earlier(begins, offset // CELL_MINUTES)
 
     def _runs(self, code: str, relaxed: Set[str], licensed: int, cells: int) -> int:
         if licensed != -1:
@@ -114,3 +115,16 @@ class Board:
         if key not in self._cache:
             self._cache[key] = work(*arguments)
         return self._cache[key]
+
+
+def _shared_kinds(steps: Iterable[Step]) -> Iterator[str]:
+    """Yield the kinds of resources that two steps may want at one time, although the patient is in only one of them.
+
+    Beds, because stays outlast their step; and whatever is taken before the patient comes or after the patient left.
+    """
+    yield "bed"
+    for step in steps:
+        for need in step.needs:
+            begins, minutes = step.taken(need)
+            if begins < 0 or begins + minutes > step.patient_minutes:
+                yield need.kind

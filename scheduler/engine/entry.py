@@ -1,10 +1,13 @@
 """Reads the tables of a protocol document, and names the entry at fault when one cannot be meant."""
 
+import re
 from collections.abc import Mapping, Set
 from datetime import date
 from typing import Any
 
 REQUIRED: Any = object()
+
+_CLOCK = re.compile(r"([01]\d|2[0-3]):[0-5]\d|24:00")
 
 
 class BadProtocol(ValueError):
@@ -84,3 +87,33 @@ class Entry:
 
     def items(self, key: str) -> tuple[Any, ...]:
         return tuple(self.value(key, list, []))
+
+    def under(self, name: str) -> str:
+        """Return the path of something in this table."""
+        return f"{self.path}.{name}" if self.path else name
+
+    def child(self, key: str, keys: Set[str]) -> "Entry | None":
+        """Return the table under a key; None when there is none."""
+        return Entry(self.protocol, self.under(key), self.table[key], keys) if key in self.table else None
+
+    def children(self, name: str, label: str, keys: Set[str]) -> list["Entry"]:
+        """Return the tables of an array, each named by its code or, when it has none, by its place (from 1)."""
+        found = []
+        for place, table in enumerate(self.items(name), start=1):
+            called = table.get(label) if isinstance(table, Mapping) else None
+            path = f"{self.under(name)}[{called if isinstance(called, str) and called else place}]"
+            found.append(Entry(self.protocol, path, table, keys))
+        return found
+
+    def pair(self, key: str) -> tuple[str, str]:
+        """Return a text in both languages, Chinese first."""
+        texts = Entry(self.protocol, self.under(key), self.value(key, dict), {"zh", "en"})
+        return texts.text("zh"), texts.text("en")
+
+    def clock(self, key: str) -> int:
+        """Return a time of day as minutes after midnight; 24:00 is the day's end. Raises bad-time."""
+        found: str = self.text(key)
+        if not _CLOCK.fullmatch(found):
+            raise self.bad("bad-time", key, value=found)
+        hours, minutes = found.split(":")
+        return int(hours) * 60 + int(minutes)

@@ -206,8 +206,8 @@ class Inquiry:
             return self._next(self.board.patient(step), day, 0)
         asks = self.board.asks(step, suspect.role)
         starts = next((ask.starts[resource] for ask in asks if resource in ask.starts), 0)
-        phases = self.board.need(step, suspect.role).phases
-        return self._next(starts, day, step.offset(phases[0]) if phases else 0)
+        need = self.board.need(step, suspect.role)
+        return self._next(starts, day, step.taken(need)[0] if need.phases else 0)
 
     def _next(self, starts: int, day: int, offset_minutes: int) -> int | None:
         """Return the instant of the first start on or after a day's first cell, moved by an offset."""

@@ -45,9 +45,9 @@ def _filled(pathway: Pathway, step: Step, starts: Starts, cell: int) -> dict[str
     """Choose the resources of a step: for each role its codes. Asks with a wish choose first."""
     units: list[tuple[int, str, list[str]]] = []
     for place, ask in enumerate(pathway.asks[step.code]):
-        beds_chosen = starts.beds.get((step.code, place))
+        chosen = starts.shared.get((step.code, place))
         for number in range(ask.count):
-            options = [beds_chosen[number]] if beds_chosen else free_at(ask, cell)
+            options = [chosen[number]] if chosen else free_at(ask, cell)
             units.append((ask.rank, ask.role, options))
     units.sort(key=lambda unit: unit[0])
     codes = assign([options for _, _, options in units])

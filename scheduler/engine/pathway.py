@@ -16,8 +16,8 @@ Relaxed = Mapping[tuple[str, str], frozenset[str]]
 
 
 @dataclass(frozen=True, slots=True)
-class BedUnit:
-    """One bed to be chosen: for which ask of which step, over which cells, and which beds are free then."""
+class Unit:
+    """One shared resource to be chosen: for which ask of which step, over which cells, and what is free then."""
 
     step: str
     ask: Ask
@@ -25,17 +25,17 @@ class BedUnit:
     ends: int
     options: tuple[str, ...]
 
-    def excludes(self, other: "BedUnit") -> bool:
-        """Return whether one bed cannot serve both."""
+    def excludes(self, other: "Unit") -> bool:
+        """Return whether one resource cannot serve both."""
         return self.step == other.step or (self.starts < other.ends and other.starts < self.ends)
 
 
 @dataclass(frozen=True, slots=True)
 class Starts:
-    """A pathway placed in time: the start cell of each step, and beds where two steps contend for them."""
+    """A pathway placed in time: the start cell of each step, and what was chosen where two steps contend for it."""
 
     cells: dict[str, int]
-    beds: dict[tuple[str, int], tuple[str, ...]]
+    shared: dict[tuple[str, int], tuple[str, ...]]
     """Codes by (step, place of the ask in the step's asks)."""
 
 
@@ -44,7 +44,8 @@ class Pathway:
 
     `own[step]` holds the starts at which the step alone can be placed, exactly; `whole[step]` those after which
     every later step has a start within its lag. Where steps contend (branches of the tree for the patient, stays
-    for a bed) `whole` may promise too much, and `at` looks closer.
+    for a bed, devices that are prepared before the patient comes or
+    cleaned after) `whole` may promise too much, and `at` looks closer.
     """
 
     def __init__(self, board: Board, relaxed: Relaxed | None = None) -> None:
@@ -55,14 +56,14 @@ class Pathway:
         self.asks = {step.code: self._asks(step) for step in self.steps}
         self.own = {step.code: self._own(step) for step in self.steps}
         self.whole = self._swept()
-        self.bed_steps = [step.code for step in self.steps if any(ask.bed for ask in self.asks[step.code])]
+        self.sharing = [step.code for step in self.steps if any(ask.shared for ask in self.asks[step.code])]
         self.branching = len({lag.first for lag in self.lags.values()}) < len(self.lags)
-        self._tangled = self.branching or len(self.bed_steps) > 1
+        self._tangled = self.branching or len(self.sharing) > 1
         self._by_the_minute = {
-            step.code for step in self.steps if any(ask.bed and ask.role != "bed" for ask in self.asks[step.code])
+            step.code for step in self.steps if any(ask.shared and ask.role != "bed" for ask in self.asks[step.code])
         }
         self._dead_ends: set[tuple[object, ...]] = set()
-        self._beds_known: dict[tuple[tuple[str, int], ...], list[tuple[BedUnit, str]] | None] = {}
+        self._shares_known: dict[tuple[tuple[str, int], ...], list[tuple[Unit, str]] | None] = {}
 
     @property
     def first(self) -> int:
@@ -82,7 +83,7 @@ class Pathway:
         A later step stands as early as it can within the lag's target days, else as early as it can.
         """
         cells = self._place(1, {self.steps[0].code: cell})
-        return None if cells is None else Starts(cells, self._chosen_beds(cells))
+        return None if cells is None else Starts(cells, self._chosen(cells))
 
     def _lag(self, lag: Lag) -> Lag:
         if (lag.then, "") not in self.relaxed:
@@ -137,7 +138,7 @@ class Pathway:
         reached = self._reached(number, cells)
         candidates = [self._candidates(step, cells) for step in reached]
         whole = cells.values() if self.branching and len(reached) < len(self.steps) - number else ()
-        return (number, *candidates, *self._bed_key(cells), *whole)
+        return (number, *candidates, *self._share_key(cells), *whole)
 
     def _reached(self, number: int, cells: dict[str, int]) -> list[Step]:
         """Return the steps still to be placed whose lag runs from a step already placed."""
@@ -161,7 +162,7 @@ class Pathway:
         return found
 
     def _in_order(self, step: Step, candidates: int, cells: dict[str, int]) -> Iterator[int]:
-        """Yield the candidates on the target days, then the others, skipping those that leave no bed."""
+        """Yield the candidates on the target days, then the others, skipping those that leave too little to share."""
         lag = self.lags[step.code]
         target = lags.target(self.grid, lag, self.by_code[lag.first], step, cells[lag.first])
         aimed = bitmap.cells(*target) if target else 0
@@ -169,7 +170,7 @@ class Pathway:
             while mask:
                 cell = bitmap.lowest(mask)
                 mask ^= 1 << cell
-                if self._beds({**cells, step.code: cell}) is not None:
+                if self._shares({**cells, step.code: cell}) is not None:
                     yield cell
                 elif step.code not in self._by_the_minute:
                     mask &= ~self._day(cell)
@@ -178,44 +179,45 @@ class Pathway:
         edges, day = day_edges(self.grid), self.grid.day_of(cell)
         return bitmap.cells(edges[day], edges[day + 1])
 
-    def _bed_key(self, cells: dict[str, int]) -> tuple[tuple[str, int], ...]:
-        """Return what of the starts decides about beds: the day of a stay, the cell of a bed needed by the minute."""
+    def _share_key(self, cells: dict[str, int]) -> tuple[tuple[str, int], ...]:
+        """Return what decides who gets what: the day of a stay, the start cell of what is needed by the minute."""
         return tuple(
             (code, cells[code] if code in self._by_the_minute else self.grid.day_of(cells[code]))
-            for code in self.bed_steps
+            for code in self.sharing
             if code in cells
         )
 
-    def _beds(self, cells: dict[str, int]) -> list[tuple[BedUnit, str]] | None:
-        """Return a bed for each unit of the placed steps; none at all when fewer than two steps contend."""
-        key = self._bed_key(cells)
+    def _shares(self, cells: dict[str, int]) -> list[tuple[Unit, str]] | None:
+        """Return a resource for each unit of the placed steps; none at all when fewer than two steps contend."""
+        key = self._share_key(cells)
         if len(key) < 2:
             return []
-        if key not in self._beds_known:
-            units = [unit for code, _ in key for unit in self._bed_units(self.by_code[code], cells[code])]
-            self._beds_known[key] = _fill(units, [])
-        return self._beds_known[key]
+        if key not in self._shares_known:
+            units = [unit for code, _ in key for unit in self._units(self.by_code[code], cells[code])]
+            self._shares_known[key] = _fill(units, [])
+        return self._shares_known[key]
 
-    def _bed_units(self, step: Step, cell: int) -> Iterator[BedUnit]:
+    def _units(self, step: Step, cell: int) -> Iterator[Unit]:
         for ask in sorted(self.asks[step.code], key=lambda ask: ask.rank):
-            if ask.bed:
+            if ask.shared:
                 options = tuple(free_at(ask, cell))
-                starts, ends = self._bed_cells(step, ask, cell)
+                starts, ends = self._unit_cells(step, ask, cell)
                 for _ in range(ask.count):
-                    yield BedUnit(step.code, ask, starts, ends, options)
+                    yield Unit(step.code, ask, starts, ends, options)
 
-    def _bed_cells(self, step: Step, ask: Ask, cell: int) -> tuple[int, int]:
+    def _unit_cells(self, step: Step, ask: Ask, cell: int) -> tuple[int, int]:
         if ask.role == "bed" and step.stay is not None:
             day = self.grid.first + timedelta(days=self.grid.day_of(cell))
             taken, left = beds.span(step.stay, day, self.board.world.ward, self.grid.zone)
             return self.grid.floor(taken), self.grid.ceil(left)
         need = self.board.need(step, ask.role)
-        begins = cell + step.offset(need.phases[0]) // CELL_MINUTES
-        return begins, begins + step.length(*need.phases) // CELL_MINUTES
+        offset, minutes = step.taken(need)
+        begins = cell + offset // CELL_MINUTES
+        return begins, begins + minutes // CELL_MINUTES
 
-    def _chosen_beds(self, cells: dict[str, int]) -> dict[tuple[str, int], tuple[str, ...]]:
+    def _chosen(self, cells: dict[str, int]) -> dict[tuple[str, int], tuple[str, ...]]:
         chosen: dict[tuple[str, int], tuple[str, ...]] = {}
-        for unit, code in self._beds(cells) or ():
+        for unit, code in self._shares(cells) or ():
             key = (unit.step, self.asks[unit.step].index(unit.ask))
             chosen[key] = (*chosen.get(key, ()), code)
         return chosen
@@ -230,8 +232,8 @@ def _patient_cells(step: Step) -> int:
     return step.patient_minutes // CELL_MINUTES
 
 
-def _fill(units: list[BedUnit], filled: list[tuple[BedUnit, str]]) -> list[tuple[BedUnit, str]] | None:
-    """Give each unit its most wanted bed that no excluded unit has; depth first, since a pathway has few stays."""
+def _fill(units: list[Unit], filled: list[tuple[Unit, str]]) -> list[tuple[Unit, str]] | None:
+    """Give each unit its most wanted resource that no excluded unit has; depth first, since few are shared."""
     if len(filled) == len(units):
         return filled
     unit = units[len(filled)]

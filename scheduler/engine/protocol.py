@@ -1,25 +1,9 @@
-"""A procedure protocol as data: steps with phases and needs, the lags between steps, the bed nights after them."""
+"""A procedure protocol as data: steps with phases and needs, lags between them, bed nights, and what may be chosen."""
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from collections.abc import Iterable
+from dataclasses import dataclass, replace
+from fractions import Fraction
 from itertools import pairwise
-from typing import Any
-
-from scheduler.engine.entry import BadProtocol, Entry
-
-__all__ = [
-    "KINDS",
-    "PHASES",
-    "RESERVED_ROLES",
-    "URGENCIES",
-    "BadProtocol",
-    "Lag",
-    "Need",
-    "Protocol",
-    "Stay",
-    "Step",
-    "parse",
-]
 
 PHASES = ("setup", "procedure", "cleanup", "recovery")
 """In the order they follow each other. Recovery happens outside the room and is not in the step's span."""
@@ -48,6 +32,9 @@ GRID_MINUTES = 5
 LONGEST_MINUTES = 24 * 60
 """Of one phase and of a whole step."""
 
+URGENT = ("1", "2a", "2b")
+"""Too urgent to wait for a lead; the most urgent first."""
+
 LONGEST_LAG_DAYS = 3 * 365
 
 MOST_NIGHTS, MOST_NIGHTS_BEFORE = 45, 14
@@ -71,6 +58,11 @@ class Need:
     level: int = 1
     codes: frozenset[str] = frozenset()
     """When not empty, only these resources."""
+    before_minutes: int = 0
+    after_minutes: int = 0
+    """Taken so much before its first and after its last phase, on the grid: a device's own set-up and reprocessing."""
+    whole_span: bool = False
+    """True: no phases were named, so it is taken for the span, whatever phases an option adds to that."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,6 +73,14 @@ class Stay:
     nights: int
     nights_before: int = 0
     attributes: frozenset[str] = frozenset()
+
+
+@dataclass(frozen=True, slots=True)
+class Hours:
+    """Minutes after local midnight between which a step's whole span lies."""
+
+    first: int
+    last: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,6 +97,12 @@ class Step:
     """True: booked as `reserved`, to be released or confirmed by the outcome of the step before (DESIGN §3a.4)."""
     open_length: bool = False
     """True: a placement says how long the procedure takes, in whole minutes; `minutes` is what `find` proposes."""
+    hours: Hours | None = None
+    prepare_zh: str = ""
+    prepare_en: str = ""
+    """What the patient must do before it, in words; both or neither."""
+    fasting_hours: int = 0
+    """So long before its start the patient last eats."""
 
     def lasting(self, minutes: int) -> "Step":
         """Return the step with a span of so many minutes where its length is open and can be that, else as it is.
@@ -117,6 +123,14 @@ class Step:
     def length(self, *phases: str) -> int:
         """Return the minutes of the named phases together."""
         return sum(minutes for name, minutes in self.minutes if name in phases)
+
+    def taken(self, need: Need) -> tuple[int, int]:
+        """Return the minutes from the step's start (negative: before it) to when a need is taken, and for how many.
+
+        Nothing else works out where a need lies.
+        """
+        begins = self.offset(need.phases[0]) - need.before_minutes
+        return begins, need.before_minutes + self.length(*need.phases) + need.after_minutes
 
     @property
     def span_minutes(self) -> int:
@@ -163,6 +177,41 @@ class Lag:
 
 
 @dataclass(frozen=True, slots=True)
+class Supply:
+    """What is ordered for one step when it is booked: how long that takes, and how long it keeps after that day."""
+
+    name_zh: str
+    name_en: str
+    step: str
+    order_days: int
+    use_by_days: int
+
+
+@dataclass(frozen=True, slots=True)
+class Option:
+    """What a booking may choose: how it changes the steps it is about. `options.varied` applies it."""
+
+    code: str
+    name_zh: str
+    name_en: str
+    steps: tuple[str, ...]
+    most: int = 1
+    """How often it may be counted."""
+    excludes: frozenset[str] = frozenset()
+    """Options that do not go with it; said by either of the two."""
+    add: tuple[tuple[str, int], ...] = ()
+    """Minutes added to phases each time it counts; a phase that was absent appears."""
+    lengthens: Fraction = Fraction(0)
+    """The procedure takes (1 + lengthens x count) times as long, before minutes are added."""
+    drop: frozenset[str] = frozenset()
+    """Roles that are not needed with it."""
+    needs: tuple[Need, ...] = ()
+    """Needed with it; in the place of a need that has the same role. Without phases: for the span."""
+    stay: Stay | None = None
+    no_stay: bool = False
+
+
+@dataclass(frozen=True, slots=True)
 class Protocol:
     """A valid protocol: steps in order, each later step reached by exactly one lag from an earlier one (a tree)."""
 
@@ -174,278 +223,33 @@ class Protocol:
     urgency: str
     steps: tuple[Step, ...]
     lags: tuple[Lag, ...] = ()
-    sources: tuple[tuple[str, str], ...] = field(default=())
+    sources: tuple[tuple[str, str], ...] = ()
+    lead_days: int = 0
+    """The first step starts so many local days after the day it is booked, or later."""
+    supply: Supply | None = None
+    sex: str | None = None
+    """Only patients of this sex, female or male; one whose sex is unknown or other passes."""
+    options: tuple[Option, ...] = ()
 
     def step(self, code: str) -> Step:
         return next(step for step in self.steps if step.code == code)
+
+    def option(self, code: str) -> Option | None:
+        return next((option for option in self.options if option.code == code), None)
 
     def lag_into(self, code: str) -> Lag | None:
         """Return the lag that leads to a step; None for the first step."""
         return next((lag for lag in self.lags if lag.then == code), None)
 
 
-# --- reading a document ------------------------------------------------------------------------------------------
-
-_DOCUMENT_KEYS = {"code", "name", "version", "effective_from", "family", "urgency", "sources", "step", "lag"}
-_STEP_KEYS = {"code", "name", "phases", "open_length", "provisional", "need", "stay"}
-_NEED_KEYS = {"role", "kind", "phases", "count", "attributes", "privilege", "level", "codes"}
-_STAY_KEYS = {"nights", "nights_before", "attributes"}
-_MINUTE_KEYS = ("min_minutes", "max_minutes")
-_DAY_KEYS = ("min_days", "max_days", "target_days")
-_LAG_KEYS = {"from", "to", "from_phase", "to_phase", *_MINUTE_KEYS, *_DAY_KEYS}
-
-
-def parse(document: Mapping[str, Any]) -> Protocol:
-    """Return the protocol that a document means, as tomllib or JSON gives it.
-
-    Raises BadProtocol naming the first entry at fault. Phases come out on the 5-minute grid: each cumulative
-    boundary is rounded up (3 + 10 + 3 minutes become 5, 10, 5), and no phase vanishes by it.
-    """
-    code = document.get("code")
-    top = Entry(code if isinstance(code, str) and code else "?", "", document, _DOCUMENT_KEYS)
-    top.code("code")
-    top.day("effective_from")
-    name = _name(top)
-    steps = _steps(top)
-    urgency = top.text("urgency")
-    if urgency not in URGENCIES:
-        raise top.bad("unknown-urgency", "urgency", value=urgency)
-    return Protocol(
-        code=top.protocol,
-        version=top.whole("version", 1, 1_000_000),
-        name_zh=name[0],
-        name_en=name[1],
-        family=top.text("family"),
-        urgency=urgency,
-        steps=steps,
-        lags=_lags(top, steps),
-        sources=_sources(top),
-    )
-
-
-def _name(entry: Entry) -> tuple[str, str]:
-    names = Entry(entry.protocol, _under(entry, "name"), entry.value("name", dict), {"zh", "en"})
-    return names.text("zh"), names.text("en")
-
-
-def _sources(top: Entry) -> tuple[tuple[str, str], ...]:
-    table = top.value("sources", dict, {})
-    entry = Entry(top.protocol, "sources", table, set(table))
-    return tuple((key, entry.text(key)) for key in table)
-
-
-def _under(entry: Entry, name: str) -> str:
-    return f"{entry.path}.{name}" if entry.path else name
-
-
-def _children(entry: Entry, name: str, label: str, keys: set[str]) -> list[Entry]:
-    """Return the tables of an array, each named by its code or, when it has none, by its place (from 1)."""
-    found = []
-    for place, table in enumerate(entry.items(name), start=1):
-        called = table.get(label) if isinstance(table, Mapping) else None
-        path = f"{_under(entry, name)}[{called if isinstance(called, str) and called else place}]"
-        found.append(Entry(entry.protocol, path, table, keys))
-    return found
-
-
-def _steps(top: Entry) -> tuple[Step, ...]:
-    entries = _children(top, "step", "code", _STEP_KEYS)
-    if not entries:
-        raise top.bad("no-step", "step")
-    seen: set[str] = set()
-    for entry in entries:
-        if entry.code("code") in seen:
-            raise entry.bad("duplicate-step", "code")
-        seen.add(entry.code("code"))
-    return tuple(_step(entry) for entry in entries)
-
-
-def _step(entry: Entry) -> Step:
-    zh, en = _name(entry)
-    minutes = _minutes(entry)
-    return Step(
-        code=entry.code("code"),
-        name_zh=zh,
-        name_en=en,
-        minutes=minutes,
-        needs=_needs(entry, [phase for phase, _ in minutes]),
-        stay=_stay(entry),
-        provisional=entry.value("provisional", bool, False),
-        open_length=entry.value("open_length", bool, False),
-    )
-
-
-def _minutes(step: Entry) -> tuple[tuple[str, int], ...]:
-    table = step.value("phases", dict)
-    entry = Entry(step.protocol, _under(step, "phases"), table, set(table))
-    for phase in table:
-        if phase not in PHASES:
-            raise entry.bad("unknown-phase", phase)
-        entry.whole(phase, 1, LONGEST_MINUTES)
-    if "procedure" not in table:
-        raise entry.bad("no-procedure")
-    if sum(table.values()) > LONGEST_MINUTES:
-        raise entry.bad("out-of-range", value=sum(table.values()), low=1, high=LONGEST_MINUTES)
-    present = [phase for phase in PHASES if phase in table]
-    return tuple(zip(present, _on_grid([table[phase] for phase in present]), strict=True))
-
-
-def _on_grid(minutes: Sequence[int]) -> list[int]:
+def on_grid(minutes: Iterable[int | Fraction]) -> list[int]:
     """Return durations whose cumulative ends are those given, rounded up to the grid, each at least one cell."""
-    exact, ends = 0, [0]
+    exact, ends = Fraction(0), [0]
     for duration in minutes:
         exact += duration
-        ends.append(max(-(-exact // GRID_MINUTES) * GRID_MINUTES, ends[-1] + GRID_MINUTES))
+        ends.append(max(up_to_grid(exact), ends[-1] + GRID_MINUTES))
     return [after - before for before, after in pairwise(ends)]
 
 
-def _needs(step: Entry, present: list[str]) -> tuple[Need, ...]:
-    needs: dict[str, Need] = {}
-    for entry in _children(step, "need", "role", _NEED_KEYS):
-        role = entry.code("role")
-        if role in RESERVED_ROLES:
-            raise entry.bad("role-reserved", "role")
-        if role in needs:
-            raise entry.bad("duplicate-role", "role")
-        needs[role] = _need(entry, present)
-    return tuple(needs.values())
-
-
-def _need(entry: Entry, present: list[str]) -> Need:
-    kind = entry.text("kind")
-    if kind not in KINDS:
-        raise entry.bad("unknown-kind", "kind", value=kind)
-    privilege = entry.text("privilege", None)
-    if "level" in entry.table and privilege is None:
-        raise entry.bad("level-without-privilege", "level")
-    return Need(
-        role=entry.code("role"),
-        kind=kind,
-        phases=_need_phases(entry, present),
-        count=entry.whole("count", 1, 20, 1),
-        attributes=frozenset(entry.texts("attributes")),
-        privilege=privilege,
-        level=entry.whole("level", 1, 4, 1),
-        codes=frozenset(entry.texts("codes")),
-    )
-
-
-def _need_phases(entry: Entry, present: list[str]) -> tuple[str, ...]:
-    """Return the phases in time order; without any named, those of the step's span."""
-    if "phases" not in entry.table:
-        return tuple(phase for phase in present if phase != "recovery")
-    named = entry.texts("phases")
-    if not named:
-        raise entry.bad("empty", "phases")
-    for phase in named:
-        if phase not in PHASES:
-            raise entry.bad("unknown-phase", "phases", value=phase)
-        if phase not in present:
-            raise entry.bad("phase-absent", "phases", value=phase)
-    places = sorted({present.index(phase) for phase in named})
-    if len(places) != len(named) or places[-1] - places[0] != len(places) - 1:
-        raise entry.bad("phases-not-consecutive", "phases", value=list(named))
-    return tuple(present[place] for place in places)
-
-
-def _stay(step: Entry) -> Stay | None:
-    if "stay" not in step.table:
-        return None
-    entry = Entry(step.protocol, _under(step, "stay"), step.table["stay"], _STAY_KEYS)
-    nights, before = entry.whole("nights", 0, MOST_NIGHTS), entry.whole("nights_before", 0, MOST_NIGHTS_BEFORE, 0)
-    if nights + before < 1:
-        raise entry.bad("stay-without-nights", "nights")
-    return Stay(nights=nights, nights_before=before, attributes=frozenset(entry.texts("attributes")))
-
-
-def _lags(top: Entry, steps: tuple[Step, ...]) -> tuple[Lag, ...]:
-    by_code = {step.code: step for step in steps}
-    entries = _children(top, "lag", "to", _LAG_KEYS)
-    arrows = [(entry, entry.text("from"), entry.text("to")) for entry in entries]
-    _refuse_no_tree(arrows, list(by_code))
-    for code in list(by_code)[1:]:
-        if all(then != code for _, _, then in arrows):
-            raise BadProtocol(top.protocol, f"step[{code}]", "step-without-lag")
-    return tuple(_lag(entry, by_code[first], by_code[then]) for entry, first, then in arrows)
-
-
-def _refuse_no_tree(arrows: list[tuple[Entry, str, str]], codes: list[str]) -> None:
-    """Refuse lags that do not lead from the first step to every other, each once and from an earlier one."""
-    before: dict[str, str] = {}
-    for entry, first, then in arrows:
-        for key, code in (("from", first), ("to", then)):
-            if code not in codes:
-                raise entry.bad("unknown-step", key, value=code)
-        if then in before:
-            raise entry.bad("second-lag", "to", value=then)
-        before[then] = first
-    for entry, first, then in arrows:
-        if _comes_back(before, then):
-            raise entry.bad("lag-cycle", value=[first, then])
-        if codes.index(first) >= codes.index(then):
-            raise entry.bad("lag-backwards", value=[first, then])
-
-
-def _comes_back(before: dict[str, str], step: str) -> bool:
-    """Return whether going from lag to lag backwards from a step leads to that step again."""
-    at = before.get(step)
-    for _ in before:
-        if at is None or at == step:
-            break
-        at = before.get(at)
-    return at == step
-
-
-def _lag(entry: Entry, first: Step, then: Step) -> Lag:
-    minutes = [key for key in _MINUTE_KEYS if key in entry.table]
-    days = [key for key in _DAY_KEYS if key in entry.table]
-    if minutes and days:
-        raise entry.bad("lag-two-units", days[0])
-    if not minutes and not days:
-        raise entry.bad("lag-without-bound")
-    found = {key: entry.whole(key, 0, LONGEST_LAG_DAYS * 24 * 60, None) for key in _MINUTE_KEYS}
-    found |= {key: entry.whole(key, 0, LONGEST_LAG_DAYS, None) for key in ("min_days", "max_days")}
-    for low, high in (_MINUTE_KEYS, ("min_days", "max_days")):
-        if found[low] is not None and found[high] is not None and found[low] > found[high]:
-            raise entry.bad("lag-contradiction", low, low=found[low], high=found[high])
-    lag = Lag(
-        first=first.code,
-        then=then.code,
-        **found,
-        target_days=_target(entry, found["min_days"], found["max_days"]),
-        first_phase=_lag_phase(entry, "from_phase", first),
-        then_phase=_lag_phase(entry, "to_phase", then),
-    )
-    _refuse_impossible(entry, lag, first, then)
-    return lag
-
-
-def _refuse_impossible(entry: Entry, lag: Lag, first: Step, then: Step) -> None:
-    """Refuse a longest lag that is over before the patient has left the first step's recovery."""
-    soonest = first.patient_minutes - lag.leaves(first) + lag.enters(then)
-    if lag.max_minutes is not None and lag.max_minutes < soonest:
-        raise entry.bad("lag-contradiction", "max_minutes", low=soonest, high=lag.max_minutes)
-
-
-def _target(entry: Entry, low: int | None, high: int | None) -> tuple[int, int] | None:
-    if "target_days" not in entry.table:
-        return None
-    target = entry.items("target_days")
-    if len(target) != 2 or not all(type(day) is int for day in target):
-        raise entry.bad("wrong-type", "target_days", expected="[first, last]")
-    if target[0] > target[1]:
-        raise entry.bad("lag-contradiction", "target_days", low=target[0], high=target[1])
-    if target[0] < (low or 0) or (high is not None and target[1] > high):
-        raise entry.bad("target-outside", "target_days", value=list(target))
-    return (target[0], target[1])
-
-
-def _lag_phase(entry: Entry, key: str, step: Step) -> str | None:
-    phase: str | None = entry.text(key, None)
-    if phase is None:
-        return None
-    if phase not in PHASES:
-        raise entry.bad("unknown-phase", key, value=phase)
-    if phase not in (name for name, _ in step.minutes):
-        raise entry.bad("phase-absent", key, value=phase)
-    return phase
+def up_to_grid(minutes: int | Fraction) -> int:
+    return -(-minutes // GRID_MINUTES) * GRID_MINUTES

@@ -8,10 +8,10 @@ from zoneinfo import ZoneInfo
 
 import pytest
 
+from scheduler.engine.document import parse
 from scheduler.engine.explain import explain
 from scheduler.engine.find import find
 from scheduler.engine.grid import Grid, Span, local_date
-from scheduler.engine.protocol import parse
 from scheduler.engine.world import Blocker, Busy, Licence, Problem, Refusal, Resource, World
 from tests import strategies
 from tests.strategies import Oracle, instant

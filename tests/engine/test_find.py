@@ -8,9 +8,9 @@ from typing import Any
 import pytest
 
 from scheduler.engine.check import check
+from scheduler.engine.document import parse
 from scheduler.engine.find import find
 from scheduler.engine.grid import Grid, Span, local_date
-from scheduler.engine.protocol import parse
 from scheduler.engine.world import Busy, Licence, Placement, Problem, Resource, WardHours, World
 from scheduler.errors import Invalid
 from tests.strategies import instant

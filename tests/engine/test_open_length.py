@@ -5,9 +5,10 @@ from datetime import date, timedelta
 import pytest
 
 from scheduler.engine.check import check
+from scheduler.engine.document import parse
+from scheduler.engine.entry import BadProtocol
 from scheduler.engine.find import find
 from scheduler.engine.grid import Grid, Span, day_start
-from scheduler.engine.protocol import BadProtocol, parse
 from scheduler.engine.world import Busy, Placement, Problem, Resource, SlotPlan, StepPlan, World
 
 DAY = date(2026, 12, 1)

@@ -6,7 +6,9 @@ from typing import Any
 
 import pytest
 
-from scheduler.engine.protocol import BadProtocol, Lag, Stay, parse
+from scheduler.engine.document import parse
+from scheduler.engine.entry import BadProtocol
+from scheduler.engine.protocol import Hours, Lag, Stay, Supply
 
 
 def document() -> dict[str, Any]:
@@ -70,6 +72,26 @@ def test_a_document_becomes_a_protocol() -> None:
     assert protocol.lags == (Lag("one", "two", min_days=5, max_days=28, target_days=(7, 14)),)
 
 
+def test_a_document_says_what_a_booking_waits_for_and_what_a_patient_does_before() -> None:
+    changed = document() | {"lead_days": 7, "sex": "female", "supply": {**SUPPLY, "step": "two"}}
+    changed["step"][0] |= {"hours": {"from": "08:00", "to": "24:00"}, "fasting_hours": 8}
+    changed["step"][0]["prepare"] = {"zh": "禁食 8 小时", "en": "Fast for 8 hours"}
+    protocol = parse(changed)
+    one = protocol.steps[0]
+    assert (protocol.lead_days, protocol.sex, protocol.supply) == (7, "female", Supply("粒子", "Seeds", "two", 7, 10))
+    assert (one.hours, one.fasting_hours, one.prepare_en) == (Hours(480, 1440), 8, "Fast for 8 hours")
+    assert parse(document() | {"supply": SUPPLY}).supply == Supply("粒子", "Seeds", "one", 7, 10)
+
+
+def test_a_need_is_taken_before_and_after_its_phases_rounded_outward() -> None:
+    changed = put(f"{OPERATOR}.before_minutes", 3)
+    changed["step"][0]["need"][1]["after_minutes"] = 21
+    one = parse(changed).steps[0]
+    # set-up 10, procedure 30: taken from 5 minutes after the start, for 5 + 30 + 25 minutes
+    assert one.taken(one.needs[1]) == (5, 60)
+    assert one.taken(one.needs[0]) == (0, 50)
+
+
 def test_the_date_may_be_text_as_json_stores_it() -> None:
     assert parse(put("effective_from", "2026-01-01")) == parse(document())
 
@@ -92,6 +114,8 @@ NEED = {"role": "x", "kind": "room"}
 STEP = {"code": "three", "name": {"zh": "三", "en": "Three"}, "phases": {"procedure": 5}}
 BACK = {"from": "three", "to": "two", "min_days": 1}
 OPERATOR = "step.0.need.1"
+
+SUPPLY = {"name": {"zh": "粒子", "en": "Seeds"}, "order_days": 7, "use_by_days": 10}
 
 REFUSED = [
     ("colour", "red", "colour", "unknown-key"),
@@ -165,6 +189,25 @@ REFUSED = [
     ("lag.0.target_days", [7], "lag[two].target_days", "wrong-type"),
     ("lag.0.from_phase", "nap", "lag[two].from_phase", "unknown-phase"),
     ("lag.0.to_phase", "setup", "lag[two].to_phase", "phase-absent"),
+    ("lead_days", -1, "lead_days", "out-of-range"),
+    ("lead_days", 366, "lead_days", "out-of-range"),
+    ("sex", "both", "sex", "unknown-sex"),
+    ("supply", {"order_days": 7, "use_by_days": 10}, "supply.name", "missing-key"),
+    ("supply", {**SUPPLY, "colour": "red"}, "supply.colour", "unknown-key"),
+    ("supply", {**SUPPLY, "step": "three"}, "supply.step", "unknown-step"),
+    ("supply", {**SUPPLY, "order_days": -1}, "supply.order_days", "out-of-range"),
+    ("supply", {**SUPPLY, "use_by_days": "10"}, "supply.use_by_days", "wrong-type"),
+    ("step.0.hours", "08:00", "step[one].hours", "wrong-type"),
+    ("step.0.hours", {"from": "8:00", "to": "12:00"}, "step[one].hours.from", "bad-time"),
+    ("step.0.hours", {"from": "08:00", "to": "24:01"}, "step[one].hours.to", "bad-time"),
+    ("step.0.hours", {"from": "08:00"}, "step[one].hours.to", "missing-key"),
+    ("step.0.hours", {"from": "12:00", "to": "12:00"}, "step[one].hours", "hours-reversed"),
+    ("step.0.hours", {"from": "08:00", "to": "08:45"}, "step[one].hours", "hours-too-short"),
+    ("step.0.prepare", "Fast", "step[one].prepare", "wrong-type"),
+    ("step.0.prepare", {"zh": "禁食"}, "step[one].prepare.en", "missing-key"),
+    ("step.0.fasting_hours", 25, "step[one].fasting_hours", "out-of-range"),
+    (f"{OPERATOR}.before_minutes", -5, "step[one].need[operator].before_minutes", "out-of-range"),
+    (f"{OPERATOR}.after_minutes", 2.5, "step[one].need[operator].after_minutes", "wrong-type"),
     # the patient leaves recovery 60 minutes after the span has ended
     ("lag.0", {"from": "one", "to": "two", "max_minutes": 59}, "lag[two].max_minutes", "lag-contradiction"),
 ]

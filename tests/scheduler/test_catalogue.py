@@ -11,7 +11,7 @@ import pytest
 from models import ProtocolVersion
 from models.database import Database
 from scheduler import catalogue
-from scheduler.engine.protocol import BadProtocol
+from scheduler.engine.entry import BadProtocol
 from scheduler.errors import Conflict, Invalid
 
 NOW = datetime(2026, 11, 23, tzinfo=UTC)

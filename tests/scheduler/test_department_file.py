@@ -370,6 +370,14 @@ def test_a_stay_without_a_bed_that_fits_is_a_fault(small: Path) -> None:
     assert one_fault(small) == ("protocols/1.toml", "protocol BX version 1: step BX: stay", "unfillable-stay")
 
 
+def test_an_option_that_nothing_in_the_department_can_fill_is_named_once(small: Path) -> None:
+    trainee = '\n[[option]]\ncode = "trainee"\nname = { zh = "带教", en = "Trainee" }\n'
+    trainee += '[[option.need]]\nrole = "trainee"\nkind = "physician"\nattributes = ["trainee"]\n'
+    write(small, SMALL, BIOPSY + trainee + trainee.replace("trainee", "other", 1).replace("attributes", "# attributes"))
+    where = "protocol BX version 1: option trainee: step BX: need trainee"
+    assert one_fault(small) == ("protocols/1.toml", where, "unfillable-need")
+
+
 def test_a_withdrawn_protocol_needs_nobody(small: Path) -> None:
     write(
         small, SMALL, BIOPSY.replace("version = 1", "version = 1\nwithdrawn = true").replace("level = 2", "level = 4")
@@ -405,7 +413,10 @@ def test_every_reason_of_a_fault_is_in_the_guide() -> None:
         "catalogue.py",
         "working_days.py",
         "engine/entry.py",
-        "engine/protocol.py",
+        "engine/document.py",
+        "engine/document_lags.py",
+        "engine/document_options.py",
+        "engine/document_steps.py",
     )
     code = "\n".join((SCHEDULER / name).read_text(encoding="utf-8") for name in sources)
     reasons = set(re.findall(r'(?:fault|bad|Invalid)\("([a-z-]+)"', code))

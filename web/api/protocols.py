@@ -170,13 +170,14 @@ class _Telling:
         }
 
     def need(self, step: engine.Step, need: engine.Need) -> dict[str, Any]:
+        offset, minutes = step.taken(need)
         return {
             "role": need.role,
             "kind": need.kind,
             "count": need.count,
             "phases": list(need.phases),
-            "offset_minutes": step.offset(need.phases[0]),
-            "minutes": step.length(*need.phases),
+            "offset_minutes": offset,
+            "minutes": minutes,
             "attributes": sorted(need.attributes),
             "privilege": need.privilege,
             "level": need.level,

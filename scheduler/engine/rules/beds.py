@@ -39,8 +39,7 @@ def starts(free: int, grid: Grid, ward: WardHours, stay: Stay) -> int:
     found = 0
     for length, back, day_cells, admissions in _by_length(grid, ward, stay):
         nights = bitmap.runs(free, length) & admissions
-        begins = nights >> back if back >= 0 else nights << -back
-        found |= bitmap.spread(begins, day_cells)
+        found |= bitmap.spread(bitmap.earlier(nights, back), day_cells)
     return found
 
 

@@ -17,14 +17,15 @@ class Ask:
     """`count` different resources for one role of a step.
 
     `starts` gives each resource that may fill it, the most wanted first, with the cells at which the step could
-    start as far as this resource is concerned. `rank` 0 is required, 1 preferred, 2 any.
+    start as far as this resource is concerned. `rank` 0 is required, 1 preferred, 2 any. `shared` tells that
+    another step of the pathway might want the same resource at the same time.
     """
 
     role: str
     count: int
     starts: dict[str, int]
     rank: int = 2
-    bed: bool = False
+    shared: bool = False
 
     @cached_property
     def feasible(self) -> int:

@@ -41,8 +41,9 @@ def need_of(step: Step, role: str) -> Need | None:
 
 def need_span(step: Step, need: Need, starts: int) -> tuple[int, int]:
     """Return the instants a need occupies in a step that starts at an instant."""
-    begins = starts + step.offset(need.phases[0]) * MINUTE
-    return begins, begins + step.length(*need.phases) * MINUTE
+    offset, minutes = step.taken(need)
+    begins = starts + offset * MINUTE
+    return begins, begins + minutes * MINUTE
 
 
 def patient_span(step: Step, starts: int) -> tuple[int, int]:
