@@ -158,13 +158,15 @@ def opening_spans(session: Session, codes: Iterable[str], starts: datetime, ends
     zone, lasting = chosen.zone, facts(session, chosen.revision)
     first, last = to_seconds(starts), to_seconds(ends)
     grid = Grid(local_date(first, zone), local_date(last, zone) + timedelta(days=1), zone)
-    found: dict[str, list[Span]] = {}
-    rows = session.execute(select(Resource.id, Resource.code, Resource.schedule_id).where(Resource.code.in_(codes)))
-    for row in rows.all():
-        closed = [Span(busy.starts, busy.ends) for busy in _closures(session, [row.id], first, last).get(row.id, ())]
-        spans = _open_over(lasting, row.schedule_id, grid)
-        found[row.code] = _subtract(_clip(spans, first, last), closed)
-    return found
+    rows = session.execute(
+        select(Resource.id, Resource.code, Resource.schedule_id).where(Resource.code.in_(list(codes)))
+    ).all()
+    closed = _closures(session, [row.id for row in rows], first, last)
+    by_schedule = {id_: _clip(_open_over(lasting, id_, grid), first, last) for id_ in {row.schedule_id for row in rows}}
+    return {
+        row.code: _subtract(by_schedule[row.schedule_id], [Span(b.starts, b.ends) for b in closed.get(row.id, ())])
+        for row in rows
+    }
 
 
 def _clip(spans: Iterable[Span], first: int, last: int) -> list[Span]:

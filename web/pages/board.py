@@ -102,6 +102,7 @@ def _render(session: Session, day: date, said: Said, *, opened: str | None = Non
         board=main,
         groups=[("rooms", tracks), *_extra(session, day, shown, now)],
         axis=board_rows.axis(main, blocks, now),
+        look=_look_at(),
         needs=board_rows.needs(main, unplaced, now),
         opened=_open(session, open_step, now) if open_step else None,
         said=said,
@@ -120,6 +121,12 @@ def _render(session: Session, day: date, said: Said, *, opened: str | None = Non
         yesterday=day - timedelta(days=1),
         tomorrow=day + timedelta(days=1),
     )
+
+
+def _look_at() -> int | None:
+    """Return the minute of the day that the address asks to see first (`at`, an hour), or None."""
+    hour = request.args.get("at", "")
+    return int(hour) * 60 if hour.isascii() and hour.isdecimal() and len(hour) < 3 else None
 
 
 def _here(day: date) -> Callable[..., str]:

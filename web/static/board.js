@@ -46,7 +46,9 @@
   }
 
   function lookAtNow() {
-    const scroll = at("bd-scroll"), now = present();
+    const scroll = at("bd-scroll"), asked = scroll.dataset.look;
+    if (asked !== undefined) { scroll.scrollLeft = (Number(asked) - number(scroll, "first")) * minute; return; }
+    const now = present();
     const cases = all(".case", scroll).map((each) => number(each, "at"));
     const wanted = now ?? (cases.length ? Math.min(...cases) + 60 : number(scroll, "first"));
     scroll.scrollLeft = Math.max((wanted - number(scroll, "first") - 90) * minute, 0);
