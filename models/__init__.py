@@ -26,11 +26,13 @@ from models.resource import (
     Resource,
     Schedule,
 )
+from models.roster import DUTY_KINDS, Duty
 from models.trail import Audit, AuditHead, JobRun, Outbox
 from models.types import FAR_FUTURE, Instant, NaiveInstant, from_seconds, to_seconds, whole_second
 
 __all__ = [
     "ACTIVE_STATUSES",
+    "DUTY_KINDS",
     "FAR_FUTURE",
     "INACTIVE_STATUSES",
     "MILESTONES",
@@ -47,6 +49,7 @@ __all__ = [
     "Demonstration",
     "Department",
     "Departure",
+    "Duty",
     "Encounter",
     "FeedToken",
     "IdempotencyKey",

@@ -22,6 +22,9 @@ PARAMETERS = {
     "discharge_minute": (11 * 60, 0, 24 * 60 - 1),
     "horizon_days": (180, 1, 730),
     "answer_hours": (48, 1, 24 * 60),
+    "floor_physicians": (0, 0, 1000),
+    "floor_nurses": (0, 0, 1000),
+    "floor_recorders": (0, 0, 1000),
 }
 """Planning parameters: default, least, most. docs/protocols.md says what each means."""
 

@@ -89,6 +89,11 @@ CODES: dict[str, Words] = {
     "unknown-closure-kind": Words(
         422, N_("No such kind of closure"), N_("%(kind)s is not leave, closure or maintenance.")
     ),
+    "unknown-duty": Words(422, N_("No such duty"), N_("%(duty)s is not one of: %(known)s.")),
+    "unknown-person": Words(422, N_("No such person"), N_("Nobody with the code %(person)s stands on the roster.")),
+    "leave-too-long": Words(
+        422, N_("The leave is too long"), N_("One record reaches over at most %(days)s days; enter the rest by itself.")
+    ),
     "time-in-future": Words(
         422, N_("This lies in the future"), N_("What has happened cannot lie in the future: %(at)s.")
     ),
