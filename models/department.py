@@ -43,6 +43,9 @@ class ProtocolVersion(Base):
     """The protocol as parsed from TOML; scheduler.engine.document.parse reads it back."""
     digest: Mapped[str]
     published_at: Mapped[datetime]
+    published_by: Mapped[str] = mapped_column(default="system")
+    """The actor's id; `system` for a version that came from the files."""
+    reason: Mapped[str | None]
 
 
 class Demonstration(Base):

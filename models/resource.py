@@ -61,6 +61,8 @@ class Resource(Base):
     active: Mapped[bool] = mapped_column(default=True)
     revision: Mapped[int] = mapped_column(default=0)
     """Rises in the transaction that changes anything planned on this resource; caches are keyed by it."""
+    licences_digest: Mapped[str] = mapped_column(default="")
+    """Of the licences that the files last gave; while theirs stay the same, what was edited since stands."""
     schedule: Mapped[Schedule | None] = relationship()
     privileges: Mapped[list["Privilege"]] = relationship(cascade="all, delete-orphan")
 

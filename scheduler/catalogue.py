@@ -3,13 +3,15 @@
 import hashlib
 import json
 from collections.abc import Iterator, Mapping
-from datetime import date, datetime, time
+from dataclasses import dataclass
+from datetime import date, datetime, time, timedelta
 from typing import Any
 
-from sqlalchemy import select
+from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
 from models import ProtocolVersion
+from scheduler.actor import SYSTEM, Actor
 from scheduler.department_entries import is_text
 from scheduler.engine.document import parse
 from scheduler.engine.entry import BadProtocol
@@ -19,6 +21,9 @@ from scheduler.errors import Conflict, Invalid
 WITHDRAWN = "withdrawn"
 """A version with this key set to true ends its protocol from `effective_from` on; it is the catalogue's, not the
 engine's."""
+
+LONGEST_TEXT = 500
+"""Characters of a text that ends in no column of its own, such as how a patient prepares."""
 
 
 def in_force(session: Session, on: date) -> list[ProtocolVersion]:
@@ -40,14 +45,54 @@ def current(session: Session, code: str, on: date) -> ProtocolVersion:
 
     Raises Invalid("unknown-protocol"), or Invalid("protocol-not-in-force") where the code has only other versions.
     """
-    query = select(ProtocolVersion).where(ProtocolVersion.code == code).order_by(ProtocolVersion.version.desc())
-    versions = session.scalars(query).all()
-    if not versions:
+    known = versions(session, code)
+    if not known:
         raise Invalid("unknown-protocol", protocol=code)
-    effective = next((row for row in versions if row.effective_from <= on), None)
+    effective = next((row for row in known if row.effective_from <= on), None)
     if effective is None or is_withdrawn(effective.document):
         raise Invalid("protocol-not-in-force", protocol=code, date=str(on))
     return effective
+
+
+@dataclass(frozen=True, slots=True)
+class Spell:
+    """Local days `first` to `last`, both inclusive, over which one version is in force."""
+
+    version: ProtocolVersion
+    first: date
+    last: date
+
+
+def spells(session: Session, code: str, first: date, last: date) -> list[Spell]:
+    """Return the versions in force from one local day to another, in order; days after a withdrawal have none.
+
+    Raises as `current` does for the first day.
+    """
+    current(session, code, first)
+    known = versions(session, code)
+    edges = sorted({first, *(row.effective_from for row in known if first < row.effective_from <= last)})
+    found: list[Spell] = []
+    for starts, ends in zip(edges, [*(edge - timedelta(days=1) for edge in edges[1:]), last], strict=True):
+        row = next(row for row in known if row.effective_from <= starts)
+        if found and found[-1].version is row:
+            found[-1] = Spell(row, found[-1].first, ends)
+        elif not is_withdrawn(row.document):
+            found.append(Spell(row, starts, ends))
+    return found
+
+
+def newest(session: Session, code: str, on: date = date.max) -> int:
+    """Return the number of the newest version effective by a local day, withdrawn or not; 0 where there is none."""
+    query = select(func.max(ProtocolVersion.version)).where(
+        ProtocolVersion.code == code, ProtocolVersion.effective_from <= on
+    )
+    return session.scalar(query) or 0
+
+
+def versions(session: Session, code: str) -> list[ProtocolVersion]:
+    """Return every version of a protocol, the newest first."""
+    query = select(ProtocolVersion).where(ProtocolVersion.code == code).order_by(ProtocolVersion.version.desc())
+    return list(session.scalars(query))
 
 
 def version(session: Session, code: str, number: int) -> ProtocolVersion:
@@ -77,12 +122,15 @@ def read(document: Mapping[str, Any]) -> Protocol:
 
     Raises BadProtocol, also for `withdrawn`, which only the catalogue knows.
     """
-    plain = _plain(document)
+    plain = plain_of(document)
     if not isinstance(plain.pop(WITHDRAWN, False), bool):
         raise BadProtocol(str(plain.get("code", "?")), WITHDRAWN, "wrong-type", expected="bool")
     protocol = parse(plain)
     for entry, text in _stored(protocol):
         if not is_text(text):
+            raise BadProtocol(protocol.code[:64], entry, "bad-text", length=len(text))
+    for entry, text in _texts("", plain):
+        if not is_text(text, LONGEST_TEXT):
             raise BadProtocol(protocol.code[:64], entry, "bad-text", length=len(text))
     return protocol
 
@@ -95,14 +143,28 @@ def _stored(protocol: Protocol) -> Iterator[tuple[str, str]]:
         yield from ((f"step[{step.code[:64]}].need[{need.role[:64]}].role", need.role) for need in step.needs)
 
 
-def publish(session: Session, document: Mapping[str, Any], *, now: datetime) -> ProtocolVersion:
+def _texts(entry: str, value: Any) -> Iterator[tuple[str, str]]:
+    """Yield every text anywhere in a document, with the path to it."""
+    if isinstance(value, Mapping):
+        for key, each in value.items():
+            yield from _texts(f"{entry}.{key[:64]}".lstrip("."), each)
+    elif isinstance(value, list):
+        for place, each in enumerate(value, 1):
+            yield from _texts(f"{entry}[{place}]", each)
+    elif isinstance(value, str):
+        yield entry, value
+
+
+def publish(
+    session: Session, document: Mapping[str, Any], *, now: datetime, by: Actor = SYSTEM, reason: str | None = None
+) -> ProtocolVersion:
     """Store a protocol version and return its row; the same document again returns the row that is there.
 
     Raises BadProtocol for a document that cannot be meant, Conflict("protocol-version-published") where other
     content already has this number: a published version never changes, so raise the version.
     """
     protocol = read(document)
-    plain = _plain(document)
+    plain = plain_of(document)
     mark = digest(plain)
     held = session.scalars(select(ProtocolVersion).filter_by(code=protocol.code, version=protocol.version)).first()
     if held is not None:
@@ -118,6 +180,8 @@ def publish(session: Session, document: Mapping[str, Any], *, now: datetime) -> 
         document=plain,
         digest=mark,
         published_at=now,
+        published_by=by.id,
+        reason=reason,
     )
     session.add(row)
     session.flush()
@@ -126,14 +190,14 @@ def publish(session: Session, document: Mapping[str, Any], *, now: datetime) -> 
 
 def digest(document: Mapping[str, Any]) -> str:
     """Return the SHA-256 of a document's content; comments, spacing and the order of keys do not count."""
-    text = json.dumps(_plain(document), sort_keys=True, ensure_ascii=False)
+    text = json.dumps(plain_of(document), sort_keys=True, ensure_ascii=False)
     return hashlib.sha256(text.encode()).hexdigest()
 
 
-def _plain(value: Any) -> Any:
+def plain_of(value: Any) -> Any:
     """Return what TOML gave as what JSON can hold: dates become their ISO text."""
     if isinstance(value, Mapping):
-        return {str(key): _plain(item) for key, item in value.items()}
+        return {str(key): plain_of(item) for key, item in value.items()}
     if isinstance(value, list | tuple):
-        return [_plain(item) for item in value]
+        return [plain_of(item) for item in value]
     return value.isoformat() if isinstance(value, date | time) else value

@@ -66,6 +66,8 @@ def load_department(installation: Installation, folder: Path, dry_run: bool) -> 
     except department_file.BadDepartment as bad:
         raise Told("\n".join(str(fault) for fault in bad.faults)) from bad
     click.echo(str(loaded))
+    for each in loaded.left:
+        click.echo(f"left alone: protocol {each}: a newer version was published in /admin")
 
 
 @click.command("demo")

@@ -32,6 +32,7 @@ SECTIONS = ("room", "place", "bed", "device", "staff")
 """The tables that name resources, in the order their entries are numbered when the file mixes them."""
 
 _CODE = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}")
+_EMOJI = re.compile("[\U0001f000-\U0001faff\ufe0f]")
 _CLOCK = re.compile(r"([01]\d|2[0-3]):([0-5]\d)|24:00")
 
 
@@ -89,9 +90,14 @@ class DepartmentEntry:
     parameters: tuple[tuple[str, int], ...]
 
 
-def is_text(value: str) -> bool:
-    """Tell whether a text can stand in a column and on a page: 1 to 255 characters, no control characters."""
-    return 0 < len(value) <= 255 and not any(unicodedata.category(sign) in ("Cc", "Cs") for sign in value)
+def is_text(value: str, longest: int = 255) -> bool:
+    """Tell whether a text can stand in a column, on a page, in a calendar and in print.
+
+    1 to `longest` characters, no control characters, and no emoji, which many of the department's fonts lack.
+    """
+    return 0 < len(value) <= longest and not any(
+        unicodedata.category(sign) in ("Cc", "Cs") or _EMOJI.match(sign) for sign in value
+    )
 
 
 class Entry:

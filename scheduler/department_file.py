@@ -7,8 +7,9 @@ import hashlib
 import json
 import re
 import tomllib
+from collections import defaultdict
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from datetime import date, datetime
 from pathlib import Path
 from typing import Any
@@ -33,13 +34,13 @@ from scheduler.department_entries import (
 )
 from scheduler.engine.entry import BadProtocol
 from scheduler.engine.protocol import Protocol
-from scheduler.errors import Conflict, Invalid, SetupError
+from scheduler.errors import Invalid, SetupError
 
 FILE = "department.toml"
 IMPORTED = "imported"
 """The attribute of rooms that a case log brought: the files know nothing of them and leave them alone."""
 
-FORMAT = b"1"
+FORMAT = b"2"
 """Part of the digest; raise it when the same files must be loaded again because loading means more."""
 
 
@@ -93,6 +94,8 @@ class Loaded:
     schedules: int = 0
     protocols: int = 0
     """Protocol versions published now, not those already there."""
+    left: tuple[str, ...] = ()
+    """Protocol files that are older than what was published in /admin: `BX-FNA 1 < 3`. They change nothing."""
     official_days: int = 0
 
 
@@ -263,7 +266,8 @@ def load(session: Session, folder: Path, *, now: datetime) -> Loaded:
     What left the files is switched off, never deleted; protocols and imported rooms stay. Raises BadDepartment
     before anything is written.
     """
-    held = session.scalars(select(Department)).first()
+    # Locked, so that nobody publishes a protocol while files are compared with what is published.
+    held = session.scalars(select(Department).with_for_update()).first()
     if held is not None and held.digest == digest(folder):
         return Loaded(unchanged=True)
     files = validate(folder)
@@ -300,12 +304,52 @@ def _changed_kinds(session: Session, files: DepartmentFiles) -> Iterator[Fault]:
 
 def _changed_protocols(session: Session, files: DepartmentFiles) -> Iterator[Fault]:
     """A published version never changes, booked or not: whoever looks it up must read what was in force then."""
-    columns = select(ProtocolVersion.code, ProtocolVersion.version, ProtocolVersion.digest)
-    published = {(row.code, row.version): row.digest for row in session.execute(columns)}
+    published = _published(session)
     for entry in files.protocols:
+        here = published.get(entry.protocol.code, Published())
+        if here.newest_of_people >= entry.protocol.version:
+            continue  # /admin is ahead of this file
         mark = catalogue.digest(entry.document)
-        if published.get((entry.protocol.code, entry.protocol.version), mark) != mark:
+        if here.digests.get(entry.protocol.version, mark) != mark:
             yield Fault(entry.file, entry.name, "version-not-raised", {"version": entry.protocol.version})
+
+
+@dataclass(frozen=True, slots=True)
+class Published:
+    """What a database holds of one protocol: digests by version, the newest number, the newest that people made."""
+
+    digests: Mapping[int, str] = field(default_factory=dict)
+    newest_of_people: int = 0
+
+    @property
+    def newest(self) -> int:
+        return max(self.digests, default=0)
+
+
+def _published(session: Session) -> dict[str, Published]:
+    columns = (ProtocolVersion.code, ProtocolVersion.version, ProtocolVersion.digest, ProtocolVersion.published_by)
+    digests: dict[str, dict[int, str]] = defaultdict(dict)
+    people: dict[str, int] = defaultdict(int)
+    for row in session.execute(select(*columns)):
+        digests[row.code][row.version] = row.digest
+        if row.published_by != SYSTEM.id:
+            people[row.code] = max(people[row.code], row.version)
+    return {code: Published(held, people[code]) for code, held in digests.items()}
+
+
+def left_alone(session: Session, files: DepartmentFiles) -> list[str]:
+    """Return the protocol files that lag behind what people published, as `CODE file-version < newest`."""
+    published = _published(session)
+    return [
+        f"{entry.protocol.code} {entry.protocol.version} < {here.newest}"
+        for entry in files.protocols
+        if (here := published.get(entry.protocol.code)) is not None
+        and here.newest_of_people >= entry.protocol.version
+        and (
+            here.newest_of_people > entry.protocol.version
+            or here.digests[entry.protocol.version] != catalogue.digest(entry.document)
+        )
+    ]
 
 
 def _apply(session: Session, files: DepartmentFiles, row: Department, now: datetime) -> Loaded:
@@ -313,7 +357,8 @@ def _apply(session: Session, files: DepartmentFiles, row: Department, now: datet
     schedules = _set_schedules(session, files.schedules)
     created, updated = _set_resources(session, files.resources, schedules)
     deactivated = _deactivate(session, {resource.code for resource in files.resources})
-    published = sum(_publish(session, entry, now) for entry in files.protocols)
+    before, left = _published(session), left_alone(session, files)
+    published = sum(_publish(session, entry, before, now) for entry in files.protocols)
     days = sum(working_days.load_holidays(session, listed) for listed in files.holidays)
     session.flush()
     return Loaded(
@@ -323,6 +368,7 @@ def _apply(session: Session, files: DepartmentFiles, row: Department, now: datet
         deactivated=deactivated,
         schedules=len(files.schedules),
         protocols=published,
+        left=tuple(left),
         official_days=days,
     )
 
@@ -378,7 +424,7 @@ def _differs(row: Resource, entry: ResourceEntry, ordinal: int, schedule_id: int
         any(getattr(row, name) != getattr(entry, name) for name in _COPIED)
         or (row.active, row.ordinal, row.schedule_id) != (True, ordinal, schedule_id)
         or tuple(row.attributes) != entry.attributes
-        or _held(row) != set(_wanted(entry))
+        or row.licences_digest != licences_digest(entry)
     )
 
 
@@ -394,16 +440,24 @@ def _wanted(entry: ResourceEntry) -> Iterator[_Licence]:
         yield licence.family, licence.level, licence.first, licence.last
 
 
+def licences_digest(entry: ResourceEntry) -> str:
+    """Return the SHA-256 of a person's licences in the files. While it stays the same, edits in /admin stand."""
+    return hashlib.sha256(repr(sorted(map(str, _wanted(entry)))).encode()).hexdigest()
+
+
 def _set_resource(row: Resource, entry: ResourceEntry, ordinal: int, schedule_id: int) -> None:
     for name in _COPIED:
         setattr(row, name, getattr(entry, name))
     row.attributes, row.active, row.ordinal, row.schedule_id = list(entry.attributes), True, ordinal, schedule_id
     row.revision = (row.revision or 0) + 1
-    if row.id is None or _held(row) != set(_wanted(entry)):
-        row.privileges = [
-            Privilege(family=family, level=level, valid_from=first, valid_to=last)
-            for family, level, first, last in _wanted(entry)
-        ]
+    mark = licences_digest(entry)
+    if row.licences_digest != mark:
+        row.licences_digest = mark
+        if row.id is None or _held(row) != set(_wanted(entry)):
+            row.privileges = [
+                Privilege(family=family, level=level, valid_from=first, valid_to=last)
+                for family, level, first, last in _wanted(entry)
+            ]
 
 
 def _deactivate(session: Session, codes: set[str]) -> int:
@@ -414,13 +468,10 @@ def _deactivate(session: Session, codes: set[str]) -> int:
     return len(left)
 
 
-def _publish(session: Session, entry: ProtocolEntry, now: datetime) -> bool:
-    """Publish a version unless it is there; tell whether it was new. Its content was compared before."""
-    query = select(ProtocolVersion.id).filter_by(code=entry.protocol.code, version=entry.protocol.version)
-    if session.execute(query).first():
+def _publish(session: Session, entry: ProtocolEntry, before: Mapping[str, Published], now: datetime) -> bool:
+    """Publish a file's version unless it is there or people are ahead of it; tell whether it was new."""
+    here = before.get(entry.protocol.code, Published())
+    if entry.protocol.version in here.digests or here.newest_of_people >= entry.protocol.version:
         return False
-    try:
-        catalogue.publish(session, entry.document, now=now)
-    except Conflict as error:  # somebody published it since it was compared
-        raise BadDepartment([Fault(entry.file, entry.name, "version-not-raised", error.facts)]) from error
+    catalogue.publish(session, entry.document, now=now)
     return True

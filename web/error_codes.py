@@ -52,6 +52,42 @@ CODES: dict[str, Words] = {
     "protocol-not-in-force": Words(
         422, N_("This procedure is not offered then"), N_("%(protocol)s is not in force on %(date)s.")
     ),
+    "protocol-superseded": Words(
+        409,
+        N_("The procedure has a newer version"),
+        N_("%(protocol)s version %(version)s was followed by version %(current)s. Search again."),
+    ),
+    "protocol-refused": Words(
+        422, N_("This protocol cannot be published"), N_("Nothing was stored. Each fault is listed with its entry.")
+    ),
+    "protocol-code-differs": Words(
+        422, N_("Another code"), N_("This is %(protocol)s; the text says %(other)s. A code never changes.")
+    ),
+    "protocol-unchanged": Words(
+        422, N_("Nothing was changed"), N_("This says the same as version %(version)s of %(protocol)s.")
+    ),
+    "already-withdrawn": Words(
+        409, N_("Already withdrawn"), N_("Version %(version)s of %(protocol)s ends it already.")
+    ),
+    "effective-in-past": Words(
+        422, N_("The first day lies in the past"), N_("A version takes effect today (%(today)s) or later.")
+    ),
+    "bad-date": Words(422, N_("Not a date"), N_("“%(value)s” is not a date. Write it like 2026-12-01.")),
+    "figure-bad": Words(422, N_("Not a whole number"), N_("%(field)s takes a whole number, not “%(value)s”.")),
+    "licence-bad": Words(
+        422,
+        N_("This licence cannot be meant"),
+        N_("%(field)s: %(value)s. Levels are 1 to 4, the last day not before the first."),
+    ),
+    "licence-twice": Words(
+        422, N_("A licence stands twice"), N_("Family, level and first day are the same in two rows.")
+    ),
+    "licences-unchanged": Words(422, N_("Nothing was changed"), N_("%(resource)s has exactly these licences already.")),
+    "licences-stale": Words(
+        409,
+        N_("Somebody changed these licences meanwhile"),
+        N_("Nothing was saved. Look at them again and repeat your change."),
+    ),
     "unknown-role": Words(422, N_("No such role"), N_("The role %(role)s does not exist here.")),
     "unknown-resource": Words(422, N_("No such resource"), N_("There is no room, person, device or bed %(resource)s.")),
     "unknown-step": Words(422, N_("No such step"), N_("This procedure has no step %(step)s.")),

@@ -4,30 +4,32 @@ from datetime import datetime
 
 from sqlalchemy.orm import Session
 
-from models import Appointment, Step, from_seconds
+from models import Appointment, ProtocolVersion, Step, from_seconds, to_seconds
 from scheduler import availability, catalogue, patients
 from scheduler.actor import Actor
 from scheduler.booking import rows
 from scheduler.booking.propose import check, current_protocol
 from scheduler.booking.requests import BookRequest
 from scheduler.booking.telling import tell
+from scheduler.engine.grid import local_date
 from scheduler.engine.protocol import Protocol
 from scheduler.engine.world import Placement
-from scheduler.errors import Invalid
+from scheduler.errors import Conflict, Invalid
 
 
 def book(session: Session, request: BookRequest, *, actor: Actor, now: datetime) -> Appointment:
     """Book or hold the placement and return the appointment with its steps and slots.
 
     Raises SlotTaken (somebody holds a resource, or the patient is elsewhere), RuleBroken (violations),
-    Invalid("unknown-protocol" | "unknown-resource" | "no-steps" | "reason-missing"), NotFound("unknown-patient").
+    Invalid("unknown-protocol" | "unknown-resource" | "no-steps" | "reason-missing"), NotFound("unknown-patient"),
+    Conflict("protocol-superseded") for a version that is not in force on the day of the first visit.
     """
     if not request.placement.steps:
         raise Invalid("no-steps")
     patient = patients.by_public_id(session, request.patient)
     first = from_seconds(request.placement.steps[0].starts)
     version = (
-        catalogue.version(session, request.protocol, request.protocol_version)
+        _named_version(session, request.protocol, request.protocol_version, first)
         if request.protocol_version is not None
         else current_protocol(session, request.protocol, first)
     )
@@ -65,6 +67,16 @@ def book(session: Session, request: BookRequest, *, actor: Actor, now: datetime)
     verb = "held" if request.hold else "booked"
     tell(session, appointment, verb, actor=actor, now=now, override=request.override)
     return appointment
+
+
+def _named_version(session: Session, code: str, number: int, first: datetime) -> ProtocolVersion:
+    """Return the version a placement was found under; refuse one that another has followed by the visit's day."""
+    named = catalogue.version(session, code, number)
+    day = local_date(to_seconds(first), availability.settings(session).zone)
+    newest = catalogue.newest(session, code, day)
+    if newest > number:
+        raise Conflict("protocol-superseded", protocol=code, version=number, current=newest)
+    return named
 
 
 def _add_steps(

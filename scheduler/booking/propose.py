@@ -1,7 +1,8 @@
 """Find and check: reads that lead to a booking. Nothing here writes."""
 
 from collections.abc import Collection
-from datetime import datetime, timedelta
+from dataclasses import replace
+from datetime import date, datetime, timedelta
 
 from sqlalchemy import select
 from sqlalchemy.orm import Session
@@ -12,8 +13,8 @@ from scheduler.booking.requests import FindRequest, Found
 from scheduler.engine import check as engine_check
 from scheduler.engine import explain as engine_explain
 from scheduler.engine import find as engine_find
-from scheduler.engine.grid import local_date
-from scheduler.engine.world import Placement, Problem, Violation
+from scheduler.engine.grid import day_start, local_date
+from scheduler.engine.world import Placement, Problem, Refusal, Violation
 from scheduler.errors import Invalid
 from scheduler.working_days import Calendar
 
@@ -35,10 +36,32 @@ def find(session: Session, request: FindRequest, *, now: datetime) -> Found:
     """
     earliest = max(request.earliest, now)
     judge_window(request, now)
-    version = current_protocol(session, request.protocol, earliest)
+    zone = availability.settings(session).zone
+    refusals: tuple[Refusal, ...] = ()
+    last = _day(max(request.latest, earliest), zone)
+    for spell in catalogue.spells(session, request.protocol, _day(earliest, zone), last):
+        # A visit has the version of its own day: where the version changes, the search goes on with the next one.
+        within = replace(
+            request,
+            earliest=max(earliest, from_seconds(day_start(spell.first, zone))),
+            latest=min(request.latest, from_seconds(day_start(spell.last + timedelta(days=1), zone) - 1)),
+        )
+        found = _find(session, within, spell.version, now=now)
+        refusals += found.refusals
+        if found.proposals:
+            break
+    return replace(found, refusals=refusals)
+
+
+def _day(instant: datetime, zone: str) -> date:
+    return local_date(to_seconds(instant), zone)
+
+
+def _find(session: Session, request: FindRequest, version: ProtocolVersion, *, now: datetime) -> Found:
+    """Search under one version of the protocol, within the days it is in force."""
     patient = patients.by_public_id(session, request.patient).resource.code if request.patient else None
     world = availability.world_for_find(
-        session, patient=patient, now=now, earliest=earliest, latest=max(request.latest, earliest)
+        session, patient=patient, now=now, earliest=request.earliest, latest=max(request.latest, request.earliest)
     )
     for code in (*request.require.values(), *request.prefer.values()):
         if code not in world.resources:
@@ -47,7 +70,7 @@ def find(session: Session, request: FindRequest, *, now: datetime) -> Found:
         protocol=catalogue.parsed(version),
         world=world,
         patient=patient,
-        earliest=to_seconds(earliest),
+        earliest=to_seconds(request.earliest),
         latest=to_seconds(request.latest),
         require=request.require,
         prefer=request.prefer,

@@ -343,6 +343,10 @@ class Reader:
         admitted = self._first_admission(wishes, protocol)
         bounded = wishes if admitted is None else replace(wishes, first=max(admitted, wishes.first or admitted))
         founds = list(self._found(bounded, protocol))
+        version = next((found for found in founds if found.proposals), founds[0]).protocol
+        # Where the protocol changes on one of the days, what is shown is of one version.
+        founds = [found for found in founds if found.protocol.version == version.version or not found.proposals]
+        protocol = protocol if wishes.move else catalogue.parsed(version)
         placements = [placement for found in founds for placement in found.proposals][:SHOWN]
         extra = self._with_preferred(bounded, protocol, placements)
         merged = sorted([*placements, *extra], key=lambda each: each.steps[0].starts)[:SHOWN]
@@ -363,7 +367,7 @@ class Reader:
         first = max(wishes.first or self.today, self.today)
         if admitted is not None and first < admitted:
             refused = [teller.admission(first, admitted - timedelta(days=1)), *refused]
-        return Search(cards, tuple(refused), protocol, founds[0].protocol.version, self._later(cards, wishes))
+        return Search(cards, tuple(refused), protocol, version.version, self._later(cards, wishes))
 
     def _first_admission(self, wishes: Wishes, protocol: Protocol) -> date | None:
         """Return the first day a visit can have when its bed nights begin at the next admission hour.
@@ -419,9 +423,9 @@ class Reader:
             return []
         strict = replace(wishes, must=frozenset(wishes.picks))
         for earliest, latest in wishes.windows(self.now, self.zone):
-            proposals = self._find(strict, protocol, earliest, latest, limit=1).proposals
-            if proposals:
-                return [proposals[0]]
+            strictest = self._find(strict, protocol, earliest, latest, limit=1)
+            if strictest.proposals:
+                return [strictest.proposals[0]] if strictest.protocol.version == protocol.version else []
         return []
 
     def _labels(self, placement: Placement, number: int, wishes: Wishes) -> Iterator[str]:

@@ -1,0 +1,164 @@
+"""What people may do: licences edited between two loads of the department's files, and whom an edit leaves unlicensed.
+
+While a person's licences in department.toml stay as they were, the next load leaves an edit alone; when they change
+there, the files win (docs/protocols.md).
+"""
+
+import hashlib
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Any
+
+from sqlalchemy import select, update
+from sqlalchemy.orm import Session, joinedload, selectinload
+
+from models import Appointment, Department, Privilege, ProtocolVersion, Resource, Slot, Step, to_seconds
+from scheduler import audit, availability, catalogue
+from scheduler.actor import Actor
+from scheduler.engine.grid import local_date
+from scheduler.engine.protocol import Need
+from scheduler.engine.world import Licence
+from scheduler.errors import Conflict, Invalid, NotFound
+
+LONGEST_REASON = 500
+MOST = 40
+"""Licences of one person; there are some sixteen families."""
+
+
+@dataclass(frozen=True, slots=True)
+class Unlicensed:
+    """A coming visit somebody is planned for without the licence it needs on its day."""
+
+    appointment: str
+    step: str
+    starts: datetime
+    need: Need
+
+
+def held(row: Resource) -> tuple[Licence, ...]:
+    """Return a person's licences by family, level and first day."""
+    found = (Licence(each.family, each.level, each.valid_from, each.valid_to) for each in row.privileges)
+    return tuple(sorted(found, key=lambda each: (each.family, -each.level, each.first, each.last)))
+
+
+def mark_of(licences: Iterable[Licence]) -> str:
+    """Return a short mark of licences: the version a form was made on."""
+    return hashlib.sha256(repr(sorted(map(str, licences))).encode()).hexdigest()[:16]
+
+
+def change(
+    session: Session, code: str, licences: Sequence[Licence], *, seen: str, reason: str, actor: Actor, now: datetime
+) -> list[Unlicensed]:
+    """Give a person exactly these licences and return the coming visits that they no longer cover.
+
+    `seen` is the `mark_of` what the change was made on. What is booked stays. Raises NotFound("no-such-resource"),
+    Invalid("reason-missing" | "text-too-long" | "licence-bad" | "licence-twice" | "licences-unchanged"),
+    Conflict("licences-stale").
+    """
+    said = _reason(reason)
+    _judge(licences)
+    row = session.scalars(
+        select(Resource).where(Resource.code == code, Resource.kind != "patient").with_for_update(key_share=True)
+    ).first()
+    if row is None:
+        raise NotFound("no-such-resource", resource=code)
+    before = held(row)
+    if mark_of(before) != seen:
+        raise Conflict("licences-stale", resource=code)
+    if set(before) == set(licences):
+        raise Invalid("licences-unchanged", resource=code)
+    row.privileges = [
+        Privilege(family=each.family, level=each.level, valid_from=each.first, valid_to=each.last) for each in licences
+    ]
+    row.revision += 1
+    session.execute(update(Department).values(revision=Department.revision + 1))
+    session.flush()
+    left = unlicensed(session, code, now=now)
+    detail: dict[str, Any] = {"before": [_told(each) for each in before], "after": [_told(each) for each in held(row)]}
+    audit.record(
+        session,
+        actor=actor,
+        now=now,
+        action="licences.changed",
+        entity="resource",
+        entity_id=code,
+        reason=said,
+        detail=detail | {"unlicensed": len(left)},
+    )
+    return left
+
+
+def _reason(text: str) -> str:
+    said = text.strip()
+    if not said:
+        raise Invalid("reason-missing")
+    if len(said) > LONGEST_REASON:
+        raise Invalid("text-too-long", field="reason", limit=LONGEST_REASON)
+    return said
+
+
+def _judge(licences: Sequence[Licence]) -> None:
+    if len(licences) > MOST:
+        raise Invalid("licence-bad", field="licences", value=len(licences))
+    for each in licences:
+        if not 1 <= each.level <= 4:
+            raise Invalid("licence-bad", field="level", value=each.level)
+        if each.first > each.last:
+            raise Invalid("licence-bad", field="to", value=str(each.last))
+    if len({(each.family, each.level, each.first) for each in licences}) != len(licences):
+        raise Invalid("licence-twice")
+
+
+def _told(licence: Licence) -> str:
+    return f"{licence.family} {licence.level} {licence.first} {licence.last}"
+
+
+def unlicensed(session: Session, code: str, *, now: datetime) -> list[Unlicensed]:
+    """Return the coming visits a person is planned for and not licensed for on every day they touch, soonest first."""
+    row = session.scalars(
+        select(Resource).where(Resource.code == code).options(selectinload(Resource.privileges))
+    ).one()
+    zone, own = availability.settings(session).zone, held(row)
+    found = []
+    for slot in _coming(session, row.id, now):
+        need = _need(slot)
+        if need is not None and not _covered(need, own, slot, zone):
+            assert slot.step is not None
+            found.append(Unlicensed(slot.step.appointment.public_id, slot.step.code, slot.starts, need))
+    return found
+
+
+def _coming(session: Session, resource_id: int, now: datetime) -> Sequence[Slot]:
+    query = (
+        select(Slot)
+        .where(
+            Slot.resource_id == resource_id,
+            Slot.starts >= now,
+            Slot.kind == "procedure",
+            Slot.status.in_(("reserved", "pending", "booked")),
+        )
+        .options(joinedload(Slot.step).joinedload(Step.appointment).joinedload(Appointment.protocol_version))
+        .order_by(Slot.starts)
+    )
+    return session.scalars(query).all()
+
+
+def _need(slot: Slot) -> Need | None:
+    """Return the need that a slot fills where it asks for a privilege."""
+    if slot.step is None:
+        return None
+    version: ProtocolVersion = slot.step.appointment.protocol_version
+    step = next((each for each in catalogue.parsed(version).steps if each.code == slot.step.code), None)
+    needs = step.needs if step else ()
+    return next((need for need in needs if need.role == slot.role and need.privilege), None)
+
+
+def _covered(need: Need, own: Iterable[Licence], slot: Slot, zone: str) -> bool:
+    enough = [each for each in own if each.family == need.privilege and each.level >= need.level]
+    day, last = local_date(to_seconds(slot.starts), zone), local_date(to_seconds(slot.ends) - 1, zone)
+    while day <= last:
+        if not any(each.first <= day <= each.last for each in enough):
+            return False
+        day += timedelta(days=1)
+    return True

@@ -1,0 +1,128 @@
+"""Licences edited by people: seen by the next search, kept through a load, and who is booked without one is named."""
+
+from datetime import date, timedelta
+from pathlib import Path
+from typing import Any
+
+import pytest
+from sqlalchemy import select
+
+from models import Audit, Resource
+from models.database import Database
+from scheduler import booking, department_file, licences
+from scheduler.actor import Actor
+from scheduler.engine.world import Licence
+from scheduler.errors import DomainError
+from tests import factories
+from tests.conftest import DEPARTMENT, NOW
+
+ADMIN = Actor("user:admin", "administrator")
+WHO = "dr-03"
+
+
+def held(db: Database, code: str = WHO) -> tuple[Licence, ...]:
+    with db.read() as session:
+        return licences.held(session.scalars(select(Resource).where(Resource.code == code)).one())
+
+
+def change(db: Database, wanted: list[Licence], code: str = WHO, **given: Any) -> list[licences.Unlicensed]:
+    more = {"seen": licences.mark_of(held(db, code)), "reason": "换证"} | given
+    return factories.done(
+        db, lambda session: licences.change(session, code, wanted, actor=ADMIN, now=NOW, **more), now=NOW
+    )
+
+
+def until(last: date) -> list[Licence]:
+    return [Licence("biopsy", 4, date(2020, 1, 1), last)]
+
+
+def operators(db: Database) -> set[str]:
+    with db.read() as session:
+        found = booking.find(
+            session,
+            booking.FindRequest("BX-FNA", NOW, NOW + timedelta(days=2), require={"operator": WHO}),
+            now=NOW,
+        )
+    return {
+        slot.resource for p in found.proposals for step in p.steps for slot in step.slots if slot.role == "operator"
+    }
+
+
+def test_a_licence_that_was_ended_is_seen_by_the_next_search_and_traced(department: Database) -> None:
+    assert change(department, until(date(2030, 1, 1))) == []
+    assert operators(department) == {WHO}
+    change(department, until(date(2026, 11, 30)))
+    assert operators(department) == set()
+    with department.read() as session:
+        trace = session.scalars(select(Audit).where(Audit.action == "licences.changed").order_by(Audit.seq)).all()[-1]
+    assert (trace.entity_id, trace.reason) == (WHO, "换证")
+    assert trace.detail["after"] == ["biopsy 4 2020-01-01 2026-11-30"]
+
+
+def test_who_is_booked_and_no_longer_licensed_is_named_and_stays_booked(department: Database) -> None:
+    change(department, until(date(2030, 1, 1)))
+    made = factories.done(department, lambda s: factories.booked(s, "BX-FNA", operator=WHO))
+    (left,) = change(department, until(date(2026, 11, 30)))
+    assert (left.appointment, left.step, left.need.privilege) == (made.public_id, "BX-FNA", "biopsy")
+    with department.read() as session:
+        assert booking.whole(session, made.public_id).status == "booked"
+        assert [each.appointment for each in licences.unlicensed(session, WHO, now=NOW)] == [made.public_id]
+
+
+@pytest.mark.parametrize(
+    ("wanted", "given", "code"),
+    [
+        (until(date(2019, 1, 1)), {}, "licence-bad"),
+        ([Licence("biopsy", 5, date(2020, 1, 1), date(2030, 1, 1))], {}, "licence-bad"),
+        (until(date(2030, 1, 1)) * 2, {}, "licence-twice"),
+        (until(date(2030, 1, 1)), {"reason": " "}, "reason-missing"),
+        (until(date(2030, 1, 1)), {"reason": "长" * 501}, "text-too-long"),
+        (until(date(2030, 1, 1)), {"seen": "of another day"}, "licences-stale"),
+        (until(date(2030, 1, 1)), {"code": "nobody", "seen": ""}, "no-such-resource"),
+        (until(date(2030, 1, 1)) * 41, {}, "licence-bad"),
+    ],
+)
+def test_a_change_that_cannot_be_made_is_refused_and_nothing_is_stored(
+    department: Database, wanted: list[Licence], given: dict[str, Any], code: str
+) -> None:
+    before = held(department)
+    asked = {"code": WHO, "seen": licences.mark_of(before), "reason": "换证"} | given
+    with pytest.raises(DomainError) as refused:
+        factories.done(
+            department,
+            lambda session: licences.change(session, licences=wanted, actor=ADMIN, now=NOW, **asked),
+        )
+    assert refused.value.code == code
+    assert held(department) == before
+
+
+def test_a_change_that_changes_nothing_is_refused(department: Database) -> None:
+    with pytest.raises(DomainError) as refused:
+        change(department, list(held(department)))
+    assert refused.value.code == "licences-unchanged"
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    for path in DEPARTMENT.rglob("*"):
+        if path.is_file():
+            target = tmp_path / path.relative_to(DEPARTMENT)
+            target.parent.mkdir(parents=True, exist_ok=True)
+            target.write_bytes(path.read_bytes())
+    return tmp_path
+
+
+def load(db: Database, folder: Path) -> department_file.Loaded:
+    return factories.done(db, lambda session: department_file.load(session, folder, now=NOW))
+
+
+def test_an_edit_stands_through_a_load_until_the_files_say_something_else(department: Database, folder: Path) -> None:
+    edited = until(date(2030, 1, 1))
+    change(department, edited)
+    file = folder / "department.toml"
+    file.write_text(file.read_text("utf-8") + "\n# another comment\n", "utf-8")
+    assert not load(department, folder).unchanged
+    assert list(held(department)) == edited
+    file.write_text(file.read_text("utf-8").replace("to = 20", "to = 21"), "utf-8")
+    load(department, folder)
+    assert list(held(department)) != edited
