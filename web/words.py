@@ -30,6 +30,12 @@ ROLES: Words = {
     "radiotherapist": _("Radiation oncologist"),
     "physicist": _("Physicist"),
     "afterloader": _("Afterloader"),
+    "trainee": pgettext("role", "Trainee"),
+    "console": _("Console"),
+    "probe": _("Probe"),
+    "scanner": _("Portable scanner"),
+    "c-arm": _("C-arm"),
+    "seed-kit": _("Seed kit"),
     "bed": _("Bed"),
     "patient": _("Patient"),
 }
@@ -131,10 +137,21 @@ TITLES: Words = {
 
 FAMILIES: Words = {
     "biopsy": _("Biopsy"),
+    "drainage": _("Drainage"),
+    "vab": _("Vacuum-assisted biopsy"),
+    "sclerotherapy": _("Sclerotherapy"),
     "ablation": _("Ablation"),
-    "ceus": _("Contrast ultrasound"),
-    "tace": _("TACE"),
+    "ire": _("Nano-knife"),
+    "seed": _("Seed implantation"),
     "hdr": _("Brachytherapy"),
+    "hdr-placement": _("Applicator placement"),
+    "tace": _("TACE"),
+    "stent": pgettext("family", "Stent"),
+    "ceus": _("Contrast ultrasound"),
+    "exam": pgettext("family", "Ultrasound examination"),
+    "endoluminal": _("Endoluminal ultrasound"),
+    "cardiac": _("Echocardiography"),
+    "consultation": pgettext("family", "Consultation"),
     "imported": pgettext("family", "Imported"),
 }
 

@@ -61,7 +61,7 @@ def test_a_day_that_is_none_is_not_found(nurse: FlaskClient) -> None:
 
 def test_every_room_has_a_lane_and_an_empty_day_says_so(nurse: FlaskClient) -> None:
     text = nurse.get(f"/board/{DAY}").text
-    assert len(re.findall(r"data-room\b", text)) == 28  # 26 rooms, the DSA suite and the vault
+    assert len(re.findall(r"data-room\b", text)) == 33  # 26 rooms, 2 bedsides, 2 clinics, DSA, CT, vault
     assert "0 例" in text
     assert "目前没有需要处理的事" in text
 

@@ -68,6 +68,13 @@ def test_a_procedure_alone_shows_proposals_that_nobody_can_hold_yet(nurse: Flask
     assert 'type="submit" disabled' in re.sub(r"\s+", " ", page)
 
 
+def test_a_code_typed_out_comes_before_the_combinations_that_hold_it(nurse: FlaskClient) -> None:
+    listed = re.findall(r'data-option="([A-Z0-9-]+)"', nurse.get("/book?p=tace").text)
+    assert listed[0] == "TACE"
+    assert "CP-TACE-ABL-S" in listed
+    assert "BX-FNA" not in listed
+
+
 def test_find_hold_and_book_by_plain_forms(nurse: FlaskClient, department: Database) -> None:
     patient = person(department)
     page = nurse.get(f"/book?patient={patient}&protocol=AB-LIV-1").text

@@ -43,9 +43,13 @@ def on_offer(session: Session, day: date, actor: Actor) -> list[Procedure]:
 
 
 def matching(procedures: Iterable[Procedure], text: str) -> list[Procedure]:
-    """Return the procedures whose code, name, pinyin or initials hold every word typed."""
+    """Return the procedures whose code, name, pinyin or initials hold every word typed.
+
+    One whose code is what was typed comes first, before the combinations that hold it: `tace` is TACE.
+    """
     words = text.casefold().split()
-    return [each for each in procedures if all(word in each.keys for word in words)]
+    found = [each for each in procedures if all(word in each.keys for word in words)]
+    return sorted(found, key=lambda each: _plain(each.code) != _plain(text))
 
 
 def _recent(session: Session, actor: Actor) -> list[str]:
@@ -80,5 +84,9 @@ def _nights(protocol: Protocol) -> int:
 @lru_cache(maxsize=512)
 def _keys(code: str, name_zh: str, name_en: str) -> str:
     pinyin, initials = patients.readings(name_zh)
-    plain = code.replace("-", "")
-    return " ".join((code, plain, name_zh, name_en, pinyin, initials)).casefold()
+    return " ".join((code, _plain(code), name_zh, name_en, pinyin, initials)).casefold()
+
+
+def _plain(code: str) -> str:
+    """Return a code as it is typed in haste: without dashes, blanks or capitals."""
+    return "".join(sign for sign in code if sign not in "- ").casefold()

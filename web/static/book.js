@@ -72,7 +72,9 @@
   function narrow(form, text) {
     const words = text.toLowerCase().split(/\s+/).filter(Boolean);
     for (const each of list(form).children) each.hidden = !words.every((word) => each.dataset.keys.includes(word));
-    select(form, options(form)[0]);
+    // A code typed out is meant, not the combinations that hold it: `tace` is TACE.
+    const plain = (code) => code.toLowerCase().replace(/[\s-]/g, "");
+    select(form, options(form).find((each) => plain(each.dataset.option) === plain(text)) ?? options(form)[0]);
   }
 
   document.addEventListener("htmx:afterSwap", (event) => {

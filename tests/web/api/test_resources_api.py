@@ -80,15 +80,26 @@ def test_lags_are_told_with_every_bound(nurse: Caller) -> None:
     assert protocols["HDR"]["lags"] == [
         {
             "from": "HDR-P",
-            "to": "HDR-I",
-            "min_minutes": 135,
-            "max_minutes": 360,
+            "to": "HDR-CT",
+            "min_minutes": 45,
+            "max_minutes": 120,
             "min_days": None,
             "max_days": None,
             "target_days": None,
             "from_phase": "procedure",
+            "to_phase": None,
+        },
+        {
+            "from": "HDR-CT",
+            "to": "HDR-I",
+            "min_minutes": 65,
+            "max_minutes": 210,
+            "min_days": None,
+            "max_days": None,
+            "target_days": None,
+            "from_phase": None,
             "to_phase": "procedure",
-        }
+        },
     ]
     (lag,) = protocols["CP-TACE-ABL-S"]["lags"]
     assert (lag["min_days"], lag["max_days"], lag["target_days"]) == (5, 28, [7, 14])
