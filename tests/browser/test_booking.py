@@ -60,7 +60,12 @@ class Keyboard:
 
 @pytest.mark.parametrize(
     ("typed", "protocol", "shown"),
-    [("fna", "BX-FNA", "穿刺室"), ("abliv", "AB-LIV-1", "床"), ("tace", "TACE", "血管造影室"), ("abls", "CP-TACE-ABL-S", "血管造影室")],
+    [
+        ("fna", "BX-FNA", "穿刺室"),
+        ("abliv", "AB-LIV-1", "床"),
+        ("tace", "TACE", "血管造影室"),
+        ("abls", "CP-TACE-ABL-S", "血管造影室"),
+    ],
 )
 def test_a_booking_by_keyboard_alone(desk: Page, department: Database, typed: str, protocol: str, shown: str) -> None:
     keys = Keyboard(desk)
