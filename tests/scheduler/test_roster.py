@@ -333,6 +333,7 @@ def test_a_wish_made_true_has_nothing_left_to_change(db_of_days: Database, day: 
 @pytest.fixture(scope="module")
 def db_of_days(sqlite_store: SqliteStore) -> Iterator[Database]:
     """One department for all pairs of days: each pair states all of its day."""
+
     def fill(db: Database) -> None:
         migrate.upgrade(db)
         load_department(db)

@@ -12,10 +12,12 @@
 
   // --- Drawing. Positions are custom properties set here, because the policy allows no style attributes.
   let minute = 1, drawnAt = 0;
+  const paper = window.matchMedia("print"); // an axis as wide as a screen would be cut off: on paper every room is a list
 
   function draw() {
     const scroll = at("bd-scroll"), first = number(scroll, "first"), span = number(scroll, "last") - first;
-    scroll.classList.add("is-drawn");
+    scroll.classList.toggle("is-drawn", !paper.matches);
+    if (paper.matches) return;
     const side = scroll.querySelector(".bd-corner").offsetWidth;
     minute = Math.max((scroll.clientWidth - side - 1) / span, LEAST);
     set(scroll, { minute: `${minute}px`, first, span });
@@ -310,6 +312,7 @@
   // --- The width changes with the window and with the panel.
   let redraw = 0;
   window.addEventListener("resize", () => { cancelAnimationFrame(redraw); redraw = requestAnimationFrame(() => { if (!lift) draw(); }); });
+  paper.addEventListener("change", draw);
   draw();
   lookAtNow();
   if (!at("bd-panel").hidden && window.matchMedia("(max-width: 62rem)").matches) lookAtPanel();

@@ -9,14 +9,15 @@
   // --- A search field with its list: arrows move, Enter chooses. What is chosen is always what is seen.
   const list = (form) => form.querySelector(".options");
   const options = (form) => [...(list(form)?.children ?? [])].filter((each) => !each.hidden);
-  const chosen = (form) => options(form).find((each) => each.getAttribute("aria-selected") === "true");
+  const link = (option) => option.querySelector("a");
+  const chosen = (form) => options(form).find((each) => link(each).getAttribute("aria-selected") === "true");
 
   function select(form, option) {
-    for (const each of list(form)?.children ?? []) each.removeAttribute("aria-selected");
+    for (const each of list(form)?.children ?? []) link(each).removeAttribute("aria-selected");
     const field = form.querySelector("[role=combobox]");
     if (!option) return field.removeAttribute("aria-activedescendant");
-    option.setAttribute("aria-selected", "true");
-    field.setAttribute("aria-activedescendant", option.id);
+    link(option).setAttribute("aria-selected", "true");
+    field.setAttribute("aria-activedescendant", link(option).id);
     option.scrollIntoView({ block: "nearest" });
   }
 
@@ -39,7 +40,7 @@
       return true;
     }
     const option = chosen(form);
-    if (option) option.querySelector("a").click();
+    if (option) link(option).click();
     else if (form.dataset.pick === "patient" && field.value.trim()) enterNew(field.value.trim());
     return Boolean(option) || field.value.trim() !== "";
   }

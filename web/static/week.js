@@ -1,31 +1,33 @@
-// The week by keyboard: one cell is in the tab order, arrows go to its neighbours, Enter opens the board there.
+// The week by keyboard: one cell is in the tab order, arrows go to the next one that is open, Enter opens the board there.
 (function () {
   "use strict";
 
   const table = document.querySelector(".wk-table");
   const rows = () => [...table.tBodies].flatMap((body) => [...body.rows]);
-  const shown = (row) => [...row.querySelectorAll("td a")].filter((each) => each.offsetParent !== null);
-  const first = () => shown(rows()[0])[0];
+  const shown = (row) => [...row.querySelectorAll("td")].filter((each) => each.offsetParent !== null);
+  const links = () => [...table.querySelectorAll("td a")].filter((each) => each.offsetParent !== null);
 
-  function go(link) {
-    if (!link) return;
-    for (const each of table.querySelectorAll('td a[tabindex="0"]')) each.tabIndex = -1;
-    link.tabIndex = 0;
-    link.focus();
+  function walk(link, down, right) {
+    const all = rows();
+    let row = all.indexOf(link.closest("tr")), cell = shown(all[row]).indexOf(link.closest("td"));
+    while (all[row += down] && shown(all[row])[cell += right]) {
+      const there = shown(all[row])[cell].querySelector("a");
+      if (there) return there;
+    }
+    return null;
   }
 
+  const ARROWS = { ArrowLeft: [0, -1], ArrowRight: [0, 1], ArrowUp: [-1, 0], ArrowDown: [1, 0] };
+
   table.addEventListener("keydown", (event) => {
-    const link = event.target.closest("td a");
-    if (!link || event.altKey || event.ctrlKey || event.metaKey) return;
-    const all = rows(), down = all.indexOf(link.closest("tr")), right = shown(all[down]).indexOf(link);
-    const next = {
-      ArrowLeft: () => shown(all[down])[right - 1], ArrowRight: () => shown(all[down])[right + 1],
-      ArrowUp: () => all[down - 1] && shown(all[down - 1])[right], ArrowDown: () => all[down + 1] && shown(all[down + 1])[right],
-      Home: () => shown(all[down])[0], End: () => shown(all[down]).at(-1),
-    }[event.key];
-    if (!next) return;
+    const link = event.target.closest("td a"), arrow = ARROWS[event.key];
+    if (!link || !arrow || event.altKey || event.ctrlKey || event.metaKey) return;
     event.preventDefault();
-    go(next());
+    const next = walk(link, ...arrow);
+    if (!next) return;
+    link.tabIndex = -1;
+    next.tabIndex = 0;
+    next.focus();
   });
-  if (first()) first().tabIndex = 0;
+  if (links().length) links()[0].tabIndex = 0;
 })();
