@@ -237,7 +237,7 @@ def test_what_nobody_could_fill_is_refused_by_entry(department: Database) -> Non
     assert isinstance(unheld, ProtocolRefused)
     assert (unheld.faults[0].entry, unheld.faults[0].reason) == ("step BX-FNA: need extra", "unfillable-need")
     assert reason(refused(department, _with_need(document(department), kind="bed", count=18))) == "unfillable-need"
-    assert reason(refused(department, longer(department, procedure=1_200))) == "unfillable-need"
+    assert reason(refused(department, longer(department, procedure=300))) == "unfillable-need"
 
 
 @pytest.mark.parametrize(
