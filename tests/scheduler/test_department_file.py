@@ -490,6 +490,66 @@ def test_a_changed_protocol_under_the_same_version_is_refused_and_nothing_is_wri
         assert session.scalars(select(Resource.name_en).filter_by(code="R-1")).one() == "Room 1"
 
 
+LATER = """
+[[step]]
+code = "{code}"
+name = {{ zh = "复查", en = "Check" }}
+phases = {{ procedure = 30 }}
+
+[[lag]]
+from = "{after}"
+to = "{code}"
+min_days = 7
+"""
+
+OPTION = """
+[[option]]
+code = "long"
+name = { zh = "延长", en = "Longer" }
+"""
+
+
+@pytest.mark.parametrize(
+    ("protocol", "entry", "reason"),
+    [
+        (
+            BIOPSY + LATER.format(code="A", after="B") + LATER.format(code="B", after="A"),
+            "protocol BX: lag[A]",
+            "lag-cycle",
+        ),
+        (
+            BIOPSY.replace('privilege = "biopsy"', 'privilege = "levitation"'),
+            "protocol BX version 1: step BX: need operator",
+            "unfillable-need",
+        ),
+        (BIOPSY + OPTION + 'drop = ["pilot"]\n', "protocol BX: option[long].drop", "unknown-role"),
+        (BIOPSY + OPTION + 'excludes = ["short"]\n', "protocol BX: option[long].excludes", "unknown-option"),
+        (BIOPSY + OPTION + "add = { cleanup = 1420 }\n", "protocol BX: option[long].step[BX].phases", "out-of-range"),
+        (
+            BIOPSY + OPTION + "most = 3\nlengthens = 3\n",  # 30 x (1 + 3 x 3) = 300 minutes; a session has 240
+            "protocol BX version 1: option long: step BX: need room",
+            "unfillable-need",
+        ),
+        (
+            BIOPSY + OPTION + "[option.stay]\nnights = 1\n",
+            "protocol BX version 1: option long: step BX: stay",
+            "unfillable-stay",
+        ),
+    ],
+)
+def test_what_cannot_be_meant_is_named_and_nothing_of_the_folder_is_stored(
+    db: Database, small: Path, protocol: str, entry: str, reason: str
+) -> None:
+    write(small, SMALL, BIOPSY.replace('code = "BX"', 'code = "GOOD"'), protocol)
+    with pytest.raises(BadDepartment) as refused:
+        load(db, small)
+    first = refused.value.faults[0]
+    assert (first.file, first.entry, first.reason) == ("protocols/2.toml", entry, reason)
+    with db.read() as session:
+        for table in (Department, Schedule, Resource, ProtocolVersion, Audit):
+            assert session.scalars(select(table)).all() == []
+
+
 def test_a_raised_version_is_published_beside_the_old_one(db: Database, small: Path) -> None:
     load(db, small)
     raised = BIOPSY.replace("procedure = 30", "procedure = 35").replace("version = 1", "version = 2")

@@ -121,6 +121,12 @@ def test_the_guide_shows_the_catalogue_as_it_is() -> None:
     assert shown == rows(), "docs/protocols.md: the table of the catalogue should read\n" + "\n".join(rows())
 
 
+def test_the_glossary_has_every_procedure_and_three_cells_in_each_row() -> None:
+    text = (ROOT / "docs" / "glossary.md").read_text(encoding="utf-8")
+    assert [code for code in PROTOCOLS if not re.search(rf"\b{code}(?![\w-])", text)] == []
+    assert [line for line in text.splitlines() if line.startswith("|") and line.count("|") != 4] == []
+
+
 # --- Placing ------------------------------------------------------------------------------------------------------
 
 
