@@ -35,7 +35,7 @@ from models import (
     from_seconds,
     to_seconds,
 )
-from scheduler import catalogue, dayboard
+from scheduler import catalogue, dayboard, taken
 from scheduler.dayboard import Case
 from scheduler.engine.grid import day_start, local_date
 from scheduler.errors import NotFound
@@ -78,7 +78,7 @@ class _Window:
     @property
     def years(self) -> tuple[int, int]:
         """Every year an event of the window may touch."""
-        return (self.starts - dayboard.LONGEST_STEP - timedelta(days=1)).year, self.ends.year
+        return (self.starts - taken.LONGEST_STEP - timedelta(days=1)).year, self.ends.year
 
 
 def version(session: Session, feed: Feed, *, now: datetime) -> Version:
@@ -268,7 +268,7 @@ def _sums(session: Session, place: _Place, window: _Window, named: bool) -> tupl
 
 def _candidates(resource_id: int, window: _Window) -> Subquery:
     """Return the ids of steps that have, had or left a place on a resource within the window, by index alone."""
-    earliest = window.starts - dayboard.LONGEST_STEP
+    earliest = window.starts - taken.LONGEST_STEP
     held = select(Slot.step_id.label("id")).where(
         Slot.resource_id == resource_id,
         Slot.step_id.is_not(None),

@@ -39,8 +39,9 @@ class ProtocolVersion(Base):
     effective_from: Mapped[date]
     name_zh: Mapped[str]
     name_en: Mapped[str]
-    document: Mapped[dict[str, Any]]
-    """The protocol as parsed from TOML; scheduler.engine.document.parse reads it back."""
+    document: Mapped[dict[str, Any]] = mapped_column(deferred=True)
+    """The protocol as parsed from TOML; scheduler.engine.document.parse reads it back. Read when first looked at:
+    a version never changes, so what it says is remembered by its digest."""
     digest: Mapped[str]
     published_at: Mapped[datetime]
     published_by: Mapped[str] = mapped_column(default="system")

@@ -1,39 +1,27 @@
 """From rows to the engine's world: opening rules, closures, slots and stays; masks cached by resource revision."""
 
 import threading
-from collections import defaultdict
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date, datetime, timedelta
 from typing import Any
 
-from sqlalchemy import ColumnElement, Select, or_, select
+from sqlalchemy import ColumnElement, or_, select
 from sqlalchemy.orm import Session, selectinload
 
 from models import (
-    ACTIVE_STATUSES,
     Appointment,
-    BedStay,
-    Closure,
     Department,
-    Encounter,
     Resource,
     Schedule,
     Slot,
-    Step,
     to_seconds,
 )
-from models.types import from_seconds
+from scheduler import taken
 from scheduler.engine import world as engine
 from scheduler.engine.grid import Grid, Span, at_minute, local_date
 from scheduler.errors import Conflict
 from scheduler.working_days import Calendar, Hours, Timetable, sessions_on
-
-LONGEST_SLOT = timedelta(days=60)
-"""No slot is longer; a bounded overlap query is 17 times faster than an open one (PERFORMANCE §2)."""
-
-SHORTEST_LEFT = timedelta(hours=1)
-"""An open stay whose estimate has passed still takes its bed this long from now on."""
 
 LONGEST_PATHWAY = timedelta(days=5 * 366)
 """What is checked at once; a slot later than that after the first is a slip of the pen, told as outside-horizon."""
@@ -52,9 +40,12 @@ class Settings:
     revision: int
 
 
+_SETTINGS = select(*(Department.__table__.c[name] for name in ("zone", "parameters", "revision")))
+
+
 def settings(session: Session) -> Settings:
     """Read the department's parameters; raises Conflict("no-department") before one was loaded."""
-    row = session.execute(select(Department.zone, Department.parameters, Department.revision)).first()
+    row = session.execute(_SETTINGS).first()
     if row is None:
         raise Conflict("no-department")
     given = row.parameters
@@ -78,7 +69,22 @@ class Facts:
     """Every active resource that may be planned, patients excepted, by code."""
     schedules: dict[int, Timetable]
     calendar: Calendar
+    _opening: dict[tuple[int, Grid], tuple[Span, ...]] = field(default_factory=dict)
 
+    def opening(self, schedule_id: int | None, grid: Grid) -> tuple[Span, ...]:
+        """Return a schedule's open spans over a grid, from memory where it was asked for before."""
+        if schedule_id is None:
+            return ()
+        key = schedule_id, grid
+        if key not in self._opening:
+            if len(self._opening) >= GRIDS_KEPT:
+                self._opening.clear()
+            self._opening[key] = opening(self.schedules[schedule_id], self.calendar, grid)
+        return self._opening[key]
+
+
+GRIDS_KEPT = 4096
+"""The bookings of one day share a few grids; those of a year, times the schedules, are kept."""
 
 _facts: dict[str, Facts] = {}
 
@@ -158,11 +164,9 @@ def opening_spans(session: Session, codes: Iterable[str], starts: datetime, ends
     zone, lasting = chosen.zone, facts(session, chosen.revision)
     first, last = to_seconds(starts), to_seconds(ends)
     grid = Grid(local_date(first, zone), local_date(last, zone) + timedelta(days=1), zone)
-    rows = session.execute(
-        select(Resource.id, Resource.code, Resource.schedule_id).where(Resource.code.in_(list(codes)))
-    ).all()
-    closed = _closures(session, [row.id for row in rows], first, last)
-    by_schedule = {id_: _clip(_open_over(lasting, id_, grid), first, last) for id_ in {row.schedule_id for row in rows}}
+    rows = taken.rows(session, codes)
+    closed = taken.closures(session, [row.id for row in rows], first, last)
+    by_schedule = {id_: _clip(lasting.opening(id_, grid), first, last) for id_ in {row.schedule_id for row in rows}}
     return {
         row.code: _subtract(by_schedule[row.schedule_id], [Span(b.starts, b.ends) for b in closed.get(row.id, ())])
         for row in rows
@@ -188,81 +192,9 @@ def _without(span: Span, hole: Span) -> list[Span]:
     return before + after
 
 
-def _overlapping(query: Select[Any], table: Any, first: int, last: int) -> Select[Any]:
-    return query.where(
-        table.starts < from_seconds(last),
-        table.ends > from_seconds(first),
-        table.starts > from_seconds(first) - LONGEST_SLOT,
-    )
-
-
-def _closures(session: Session, ids: Iterable[int], first: int, last: int) -> dict[int, list[engine.Busy]]:
-    query = select(Closure.resource_id, Closure.starts, Closure.ends, Closure.kind).where(
-        Closure.resource_id.in_(list(ids)), Closure.starts < from_seconds(last), Closure.ends > from_seconds(first)
-    )
-    found: dict[int, list[engine.Busy]] = defaultdict(list)
-    for row in session.execute(query):
-        span = to_seconds(row.starts), to_seconds(row.ends)
-        found[row.resource_id].append(engine.Busy(*span, kind=row.kind, status="blocked"))
-    return found
-
-
-_SLOT = Slot.__table__.c
-_SECONDS = [_SLOT.starts, _SLOT.ends]
-
-
-def _slots(session: Session, ids: Iterable[int], first: int, last: int) -> dict[int, list[engine.Busy]]:
-    """Return firm occupied spans by resource: active slots but holds (they lapse) and closures (records tell)."""
-    firm = tuple(status for status in ACTIVE_STATUSES if status not in ("pending", "blocked"))
-    query = (
-        select(_SLOT.resource_id, *_SECONDS, _SLOT.kind, _SLOT.status, Appointment.public_id)
-        .join(Step, Step.id == _SLOT.step_id)
-        .join(Appointment, Appointment.id == Step.appointment_id)
-        .where(_SLOT.resource_id.in_(list(ids)), _SLOT.status.in_(firm))
-    )
-    found: dict[int, list[engine.Busy]] = defaultdict(list)
-    for row in session.execute(_overlapping(query, _SLOT, first, last)):
-        span = to_seconds(row.starts), to_seconds(row.ends)
-        found[row.resource_id].append(engine.Busy(*span, kind=row.kind, status=row.status, holder=row.public_id))
-    return found
-
-
 def counts(now: datetime) -> ColumnElement[bool]:
     """A slot of a query over Slot and Appointment counts; a hold's does until it lapses, by the clock alone."""
     return or_(Slot.status != "pending", Appointment.hold_until > now)
-
-
-def _holds(session: Session, now: datetime) -> dict[int, list[engine.Busy]]:
-    """Return what live holds occupy, by resource. They lapse by the clock alone, so no cache may keep them."""
-    query = (
-        select(_SLOT.resource_id, *_SECONDS, _SLOT.kind, Appointment.public_id)
-        .join(Step, Step.id == _SLOT.step_id)
-        .join(Appointment, Appointment.id == Step.appointment_id)
-        .where(Appointment.hold_until > now, _SLOT.status == "pending")
-    )
-    found: dict[int, list[engine.Busy]] = defaultdict(list)
-    for row in session.execute(query):
-        span = to_seconds(row.starts), to_seconds(row.ends)
-        found[row.resource_id].append(engine.Busy(*span, kind=row.kind, status="pending", holder=row.public_id))
-    return found
-
-
-def _open_stays(session: Session, now: datetime) -> dict[int, list[engine.Busy]]:
-    """Return the beds that patients lie in now, until each stay's estimate, which time pushes on."""
-    query = (
-        select(BedStay.resource_id, BedStay.starts, Encounter.expected_end, Appointment.public_id)
-        .join(Encounter, Encounter.id == BedStay.encounter_id)
-        .outerjoin(Appointment, Appointment.id == Encounter.appointment_id)
-        .where(BedStay.status == "active", Encounter.status == "in-progress", BedStay.ends > now)
-    )
-    found: dict[int, list[engine.Busy]] = defaultdict(list)
-    for row in session.execute(query):
-        ends = max(row.expected_end, now + SHORTEST_LEFT)
-        busy = engine.Busy(
-            to_seconds(row.starts), to_seconds(ends), kind="bed", status="in-progress", holder=row.public_id
-        )
-        found[row.resource_id].append(busy)
-    return found
 
 
 @dataclass(slots=True)
@@ -318,8 +250,14 @@ def _horizon(chosen: Settings, now: datetime, earliest: datetime, latest: dateti
     today = local_date(to_seconds(now), chosen.zone)
     first = min(today, local_date(to_seconds(earliest), chosen.zone)) - timedelta(days=2)
     # Later steps and stays reach beyond the last start of the first step.
-    last = max(today + timedelta(days=chosen.horizon_days), local_date(to_seconds(latest), chosen.zone) + LONGEST_SLOT)
+    reached = local_date(to_seconds(latest), chosen.zone) + taken.LONGEST_SLOT
+    last = max(today + timedelta(days=chosen.horizon_days), reached)
     return Grid(first, last + timedelta(days=1), chosen.zone)
+
+
+_REVISIONS = select(Resource.id, Resource.code, Resource.kind, Resource.revision).where(
+    Resource.active, Resource.kind != "patient"
+)
 
 
 def _refreshed(session: Session, chosen: Settings, grid: Grid) -> _Cache:
@@ -329,14 +267,11 @@ def _refreshed(session: Session, chosen: Settings, grid: Grid) -> _Cache:
         cache = _caches[place] = _fresh(session, key, facts(session, chosen.revision), grid)
         while len(_caches) > DATABASES_KEPT:
             del _caches[next(iter(_caches))]
-    revisions = session.execute(
-        select(Resource.id, Resource.code, Resource.revision).where(Resource.active, Resource.kind != "patient")
-    ).all()
-    stale = {
-        row.id: row
-        for row in revisions
+    stale = [
+        row
+        for row in session.execute(_REVISIONS)
         if row.code not in cache.known or cache.known[row.code].revision != row.revision
-    }
+    ]
     if stale:
         _reload(session, cache, grid, stale)
     return cache
@@ -365,15 +300,12 @@ def _mask(grid: Grid, spans: Iterable[Span]) -> int:
     return mask
 
 
-def _reload(session: Session, cache: _Cache, grid: Grid, stale: Mapping[int, Any]) -> None:
-    slots = _slots(session, stale, grid.origin, grid.end)
-    closures = _closures(session, stale, grid.origin, grid.end)
-    for id_, row in stale.items():
-        busy = tuple(sorted([*slots.get(id_, ()), *closures.get(id_, ())], key=_by_start))
-        taken = 0
-        for each in busy:
-            taken |= grid.busy_bits(each.starts, each.ends)
-        cache.known[row.code] = _Known(row.revision, busy, cache.open_mask.get(row.code, 0) & ~taken)
+def _reload(session: Session, cache: _Cache, grid: Grid, stale: Sequence[Any]) -> None:
+    found = taken.firm(session, stale, grid.origin, grid.end)
+    for row in stale:
+        busy = tuple(sorted(found.get(row.id, ()), key=_by_start))
+        mask = grid.busy_mask([(each.starts, each.ends) for each in busy])
+        cache.known[row.code] = _Known(row.revision, busy, cache.open_mask.get(row.code, 0) & ~mask)
 
 
 def _by_start(busy: engine.Busy) -> tuple[int, int]:
@@ -383,7 +315,7 @@ def _by_start(busy: engine.Busy) -> tuple[int, int]:
 def _add_fleeting(
     session: Session, grid: Grid, now: datetime, busy: dict[str, tuple[engine.Busy, ...]], masks: dict[str, int]
 ) -> None:
-    fleeting = _merged(_holds(session, now), _open_stays(session, now))
+    fleeting = taken.fleeting(session, now)
     if not fleeting:
         return
     codes = session.execute(select(Resource.id, Resource.code).where(Resource.id.in_(fleeting))).all()
@@ -405,14 +337,6 @@ def _close_past_nights(
             masks[code] &= ahead
 
 
-def _merged(*groups: Mapping[int, list[engine.Busy]]) -> dict[int, list[engine.Busy]]:
-    found: dict[int, list[engine.Busy]] = defaultdict(list)
-    for group in groups:
-        for id_, spans in group.items():
-            found[id_] += spans
-    return found
-
-
 def _add_patient(
     session: Session,
     patient: str,
@@ -421,15 +345,16 @@ def _add_patient(
     everything: dict[str, engine.Resource],
     busy: dict[str, tuple[engine.Busy, ...]],
 ) -> None:
-    id_ = session.execute(select(Resource.id).where(Resource.code == patient)).scalar_one()
-    own = [*_slots(session, [id_], grid.origin, grid.end).get(id_, ()), *_holds(session, now).get(id_, ())]
+    own = taken.rows(session, [patient])
+    occupied = taken.of(session, own, grid.origin, grid.end, now=now)
     everything[patient] = engine.Resource(patient, "patient")
-    busy[patient] = tuple(sorted(own, key=_by_start))
+    busy[patient] = tuple(sorted(occupied.get(own[0].id, ()), key=_by_start))
 
 
 def world_for_check(
     session: Session,
-    codes: Iterable[str],
+    resources: Collection[taken.Row],
+    chosen: Settings,
     *,
     starts: int,
     ends: int,
@@ -441,40 +366,21 @@ def world_for_check(
     Inside a booking the resources are locked, so what is read here stays true until the commit. `ignore` is the
     public id of an appointment whose own slots do not count (the one being moved).
     """
-    chosen = settings(session)
     zone = chosen.zone
     ends = min(ends, starts + int(LONGEST_PATHWAY.total_seconds()))
     grid = Grid(local_date(starts, zone) - timedelta(days=1), local_date(ends, zone) + timedelta(days=2), zone)
-    rows = {
-        row.id: row
-        for row in session.execute(
-            select(Resource.id, Resource.code, Resource.kind, Resource.schedule_id).where(
-                Resource.code.in_(list(codes))
-            )
-        )
-    }
     lasting = facts(session, chosen.revision)
-    occupied = _merged(
-        _slots(session, rows, grid.origin, grid.end),
-        _closures(session, rows, grid.origin, grid.end),
-        _holds(session, now),
-        _open_stays(session, now),
-    )
+    occupied = taken.of(session, resources, grid.origin, grid.end, now=now)
     whole = (Span(grid.origin, grid.end),)
-    schedules = {row.schedule_id for row in rows.values()}
-    by_schedule = {id_: _open_over(lasting, id_, grid) for id_ in schedules}
     opening_by_code, busy = {}, {}
-    for id_, row in rows.items():
-        opening_by_code[row.code] = whole if row.kind in ("bed", "patient") else by_schedule[row.schedule_id]
-        spans = (each for each in occupied.get(id_, ()) if each.holder is None or each.holder != ignore)
+    for row in resources:
+        always = row.kind in ("bed", "patient")
+        opening_by_code[row.code] = whole if always else lasting.opening(row.schedule_id, grid)
+        spans = (each for each in occupied.get(row.id, ()) if each.holder is None or each.holder != ignore)
         busy[row.code] = tuple(sorted(spans, key=_by_start))
     everything = dict(lasting.resources)
-    everything |= {row.code: engine.Resource(row.code, "patient") for row in rows.values() if row.kind == "patient"}
+    everything |= {row.code: engine.Resource(row.code, "patient") for row in resources if row.kind == "patient"}
     return engine.World(grid, everything, opening_by_code, busy, chosen.ward)
-
-
-def _open_over(lasting: Facts, schedule_id: int | None, grid: Grid) -> tuple[Span, ...]:
-    return () if schedule_id is None else opening(lasting.schedules[schedule_id], lasting.calendar, grid)
 
 
 def today(session: Session, now: datetime) -> date:

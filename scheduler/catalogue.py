@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from datetime import date, datetime, time, timedelta
 from typing import Any
 
-from sqlalchemy import func, select
+from sqlalchemy import bindparam, func, select
 from sqlalchemy.orm import Session
 
 from models import ProtocolVersion
@@ -25,6 +25,14 @@ engine's."""
 LONGEST_TEXT = 500
 """Characters of a text that ends in no column of its own, such as how a patient prepares."""
 
+_VERSIONS = (
+    select(ProtocolVersion).where(ProtocolVersion.code == bindparam("code")).order_by(ProtocolVersion.version.desc())
+)
+_VERSION = select(ProtocolVersion).where(
+    ProtocolVersion.code == bindparam("code"), ProtocolVersion.version == bindparam("version")
+)
+"""Built once: every booking asks."""
+
 
 def in_force(session: Session, on: date) -> list[ProtocolVersion]:
     """Return the version of every protocol that is in force on a local date, by code; withdrawn ones are left out.
@@ -37,7 +45,7 @@ def in_force(session: Session, on: date) -> list[ProtocolVersion]:
         .order_by(ProtocolVersion.code, ProtocolVersion.version)
     )
     latest = {row.code: row for row in rows}
-    return [row for row in latest.values() if not is_withdrawn(row.document)]
+    return [row for row in latest.values() if not _understood(row).withdrawn]
 
 
 def current(session: Session, code: str, on: date) -> ProtocolVersion:
@@ -49,7 +57,7 @@ def current(session: Session, code: str, on: date) -> ProtocolVersion:
     if not known:
         raise Invalid("unknown-protocol", protocol=code)
     effective = next((row for row in known if row.effective_from <= on), None)
-    if effective is None or is_withdrawn(effective.document):
+    if effective is None or _understood(effective).withdrawn:
         raise Invalid("protocol-not-in-force", protocol=code, date=str(on))
     return effective
 
@@ -76,7 +84,7 @@ def spells(session: Session, code: str, first: date, last: date) -> list[Spell]:
         row = next(row for row in known if row.effective_from <= starts)
         if found and found[-1].version is row:
             found[-1] = Spell(row, found[-1].first, ends)
-        elif not is_withdrawn(row.document):
+        elif not _understood(row).withdrawn:
             found.append(Spell(row, starts, ends))
     return found
 
@@ -91,13 +99,12 @@ def newest(session: Session, code: str, on: date = date.max) -> int:
 
 def versions(session: Session, code: str) -> list[ProtocolVersion]:
     """Return every version of a protocol, the newest first."""
-    query = select(ProtocolVersion).where(ProtocolVersion.code == code).order_by(ProtocolVersion.version.desc())
-    return list(session.scalars(query))
+    return list(session.scalars(_VERSIONS, {"code": code}))
 
 
 def version(session: Session, code: str, number: int) -> ProtocolVersion:
     """Return one version by number; raises Invalid("unknown-protocol") where it was never published."""
-    row = session.scalars(select(ProtocolVersion).filter_by(code=code, version=number)).first()
+    row = session.scalars(_VERSION, {"code": code, "version": number}).first()
     if row is None:
         raise Invalid("unknown-protocol", protocol=code, version=number)
     return row
@@ -107,13 +114,25 @@ def is_withdrawn(document: Mapping[str, Any]) -> bool:
     return document.get(WITHDRAWN) is True
 
 
-_known: dict[str, Protocol] = {}
+@dataclass(frozen=True, slots=True)
+class _Understood:
+    """What a document says."""
+
+    protocol: Protocol
+    withdrawn: bool
+
+
+_known: dict[str, _Understood] = {}
 
 
 def parsed(row: ProtocolVersion) -> Protocol:
     """Return the engine's protocol of a published version, parsed once for each digest."""
+    return _understood(row).protocol
+
+
+def _understood(row: ProtocolVersion) -> _Understood:
     if row.digest not in _known:
-        _known[row.digest] = read(row.document)
+        _known[row.digest] = _Understood(read(row.document), is_withdrawn(row.document))
     return _known[row.digest]
 
 

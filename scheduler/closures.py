@@ -4,20 +4,23 @@ The records are the truth that `find` and `check` read. Their guard rows cover t
 is actively booked, so that no road around the engine leads in; they grow as bookings leave (DESIGN §3).
 """
 
-from collections import defaultdict
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from dataclasses import dataclass
 from datetime import datetime
+from typing import Any
 
-from sqlalchemy import delete, insert, select
+from sqlalchemy import bindparam, delete, func, insert, literal, select
 from sqlalchemy.orm import Session
 
-from models import ACTIVE_STATUSES, Appointment, Closure, Resource, Slot, Step
+from models import ACTIVE_STATUSES, Appointment, Closure, Instant, Resource, Slot, Step
 from scheduler import audit, outbox
 from scheduler.actor import Actor
 from scheduler.errors import Invalid, NotFound
 
 KINDS = ("leave", "closure", "maintenance")
+
+Held = tuple[int, datetime, datetime]
+"""A resource id from an instant to another."""
 
 _Span = tuple[datetime, datetime]
 
@@ -54,7 +57,7 @@ def record(session: Session, entry: ClosureEntry, *, actor: Actor, now: datetime
     )
     session.add(closure)
     session.flush()
-    regrow(session, [resource.id])
+    regrow(session, [(resource.id, entry.starts, entry.ends)])
     resource.revision += 1
     hit = bookings_inside(session, closure)
     if hit:
@@ -79,10 +82,17 @@ def withdraw(session: Session, closure_id: int, *, actor: Actor, now: datetime) 
     closure = session.get(Closure, closure_id)
     if code is None or resource is None or closure is None:
         raise NotFound("unknown-closure", closure=closure_id)
-    session.execute(delete(Slot).where(Slot.kind == "closure", Slot.resource_id == resource.id))
+    guards = (
+        Slot.kind == "closure",
+        Slot.resource_id == resource.id,
+        Slot.starts < closure.ends,
+        Slot.ends > closure.starts,
+    )
+    freed = session.execute(select(Slot.resource_id, Slot.starts, Slot.ends).where(*guards)).all()
+    session.execute(delete(Slot).where(*guards))
     session.delete(closure)
     session.flush()
-    regrow(session, [resource.id])
+    regrow(session, [(row.resource_id, row.starts, row.ends) for row in freed])
     resource.revision += 1
     _audit(session, "closure.withdrawn", code, closure, [], actor, now)
 
@@ -127,40 +137,55 @@ def bookings_inside(session: Session, closure: Closure) -> list[str]:
     return list(dict.fromkeys(session.scalars(query)))
 
 
-def regrow(session: Session, resource_ids: Iterable[int]) -> None:
-    """Lay the guard rows of closures anew for these resources, around whatever is booked there now."""
-    closures: dict[int, list[_Span]] = defaultdict(list)
-    first_closure: dict[int, int] = {}
-    query = select(Closure.id, Closure.resource_id, Closure.starts, Closure.ends)
-    for row in session.execute(query.where(Closure.resource_id.in_(list(resource_ids)))):
-        closures[row.resource_id].append((row.starts, row.ends))
-        first_closure.setdefault(row.resource_id, row.id)
-    for id_, spans in closures.items():
-        union = _union(spans)
-        session.execute(delete(Slot).where(Slot.kind == "closure", Slot.resource_id == id_))
-        booked = session.execute(
-            select(Slot.starts, Slot.ends).where(
-                Slot.resource_id == id_,
-                Slot.status.in_(ACTIVE_STATUSES),
-                Slot.starts < union[-1][1],
-                Slot.ends > union[0][0],
-            )
-        ).all()
-        rows = [
-            {
-                "resource_id": id_,
-                "starts": starts,
-                "ends": ends,
-                "status": "blocked",
-                "kind": "closure",
-                "role": "closure",
-                "closure_id": first_closure[id_],
-                "provisional": False,
-            }
-            for starts, ends in _less(union, sorted((row.starts, row.ends) for row in booked))
+_OVERLAPPING = select(Closure.id, Closure.resource_id, Closure.starts, Closure.ends).where(
+    Closure.resource_id.in_(bindparam("ids", expanding=True)),
+    Closure.starts < bindparam("last"),
+    Closure.ends > bindparam("first"),
+)
+
+
+def regrow(session: Session, freed: Collection[Held]) -> None:
+    """Lay guard rows over what closures cover of these spans, around whatever is still held there."""
+    if not freed:
+        return
+    window = {"first": min(starts for _, starts, _ in freed), "last": max(ends for _, _, ends in freed)}
+    ids = sorted({id_ for id_, _, _ in freed})
+    for closure in session.execute(_OVERLAPPING, {"ids": ids, **window}).all():
+        spans = [
+            (max(starts, closure.starts), min(ends, closure.ends))
+            for id_, starts, ends in freed
+            if id_ == closure.resource_id and starts < closure.ends and ends > closure.starts
         ]
-        if rows:
-            session.execute(insert(Slot), rows)
+        _lay(session, closure, _union(spans))
+
+
+def _lay(session: Session, closure: Any, spans: list[_Span]) -> None:
+    if not spans:
+        return
+    first, last = spans[0][0], spans[-1][1]
+    active = Slot.resource_id == closure.resource_id, Slot.status.in_(ACTIVE_STATUSES)
+    # Active slots never overlap: the last that begins by `first` is the only earlier one that can reach beyond it.
+    before = select(func.max(Slot.starts)).where(*active, Slot.starts <= first).scalar_subquery()
+    held = session.execute(
+        select(Slot.starts, Slot.ends).where(
+            *active, Slot.starts >= func.coalesce(before, literal(first, Instant)), Slot.starts < last
+        )
+    )
+    rows = [
+        {
+            "resource_id": closure.resource_id,
+            "starts": starts,
+            "ends": ends,
+            "status": "blocked",
+            "kind": "closure",
+            "role": "closure",
+            "closure_id": closure.id,
+            "provisional": False,
+        }
+        for starts, ends in _less(spans, sorted((row.starts, row.ends) for row in held))
+    ]
+    if rows:
+        session.execute(insert(Slot), rows)
 
 
 def _union(spans: Iterable[_Span]) -> list[_Span]:

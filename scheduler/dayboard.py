@@ -25,9 +25,7 @@ from scheduler import availability, catalogue
 from scheduler.department_file import IMPORTED
 from scheduler.engine.grid import Span, day_start
 from scheduler.engine.protocol import Step as ProtocolStep
-
-LONGEST_STEP = timedelta(days=2)
-"""No step is longer (a whole step is at most 24 hours); it bounds the overlap query."""
+from scheduler.taken import LONGEST_STEP
 
 
 @dataclass(frozen=True, slots=True)

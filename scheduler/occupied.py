@@ -8,7 +8,7 @@ from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from models import ACTIVE_STATUSES, FAR_FUTURE, Appointment, BedStay, Closure, Encounter, Resource, Slot, Step
-from scheduler import availability
+from scheduler import availability, taken
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,7 +60,7 @@ def _slots(
         .join(Step, Step.id == Slot.step_id)
         .join(Appointment, Appointment.id == Step.appointment_id)
         .where(Slot.status.in_(ACTIVE_STATUSES), Slot.kind != "patient", availability.counts(now))
-        .where(Slot.starts < ends, Slot.ends > starts, Slot.starts > starts - availability.LONGEST_SLOT)
+        .where(Slot.starts < ends, Slot.ends > starts, Slot.starts > starts - taken.LONGEST_SLOT)
     )
     if resource is not None:
         query = query.where(Resource.code == resource)
@@ -96,6 +96,6 @@ def _stays(
         query = query.where(Resource.code == resource)
     for code, first, last, expected, status, appointment in session.execute(query):
         still = last == FAR_FUTURE
-        last = max(expected, now + availability.SHORTEST_LEFT) if still else last
+        last = max(expected, now + taken.SHORTEST_LEFT) if still else last
         if last > starts:
             yield Occupied(code, first, last, status if still else "finished", "stay", "bed", appointment)

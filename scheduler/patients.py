@@ -8,9 +8,9 @@ from dataclasses import dataclass
 from datetime import date, datetime
 from typing import Any
 
-from sqlalchemy import ColumnElement, and_, case, func, or_, select
+from sqlalchemy import ColumnElement, and_, bindparam, case, func, or_, select
 from sqlalchemy.exc import IntegrityError
-from sqlalchemy.orm import Session
+from sqlalchemy.orm import Session, joinedload
 
 from models import Department, Patient, Resource, to_seconds
 from scheduler import audit
@@ -161,10 +161,14 @@ def update(
     return patient
 
 
+_ONE = select(Patient).where(Patient.public_id == bindparam("public_id")).options(joinedload(Patient.resource))
+_LOCKED = _ONE.with_for_update(of=Patient)
+"""Built once: every booking asks."""
+
+
 def by_public_id(session: Session, public_id: str, *, lock: bool = False) -> Patient:
     """Return a patient; `lock` keeps others from changing it until the transaction ends. Raises NotFound."""
-    query = select(Patient).where(Patient.public_id == public_id)
-    patient = session.scalars(query.with_for_update() if lock else query).first()
+    patient = session.scalars(_LOCKED if lock else _ONE, {"public_id": public_id}).first()
     if patient is None:
         raise NotFound("unknown-patient", patient=public_id)
     return patient

@@ -2,10 +2,8 @@
 
 from datetime import datetime, timedelta
 
-from sqlalchemy import select
 from sqlalchemy.orm import Session
 
-from models import Appointment
 from scheduler import idempotency
 from scheduler.booking import rows
 from scheduler.jobs import Job
@@ -16,12 +14,10 @@ GRACE = timedelta(seconds=30)
 
 def release_lapsed_holds(session: Session, now: datetime) -> int:
     """Cancel holds that lapsed; return how many. Each is released under the locks of all it held."""
-    query = select(Appointment.public_id).where(Appointment.status == "pending", Appointment.hold_until <= now - GRACE)
-    lapsed = list(session.scalars(query.order_by(Appointment.id)))
+    lapsed = rows.lapsed(session, now - GRACE)
     if not lapsed:
         return 0
-    codes = {code for public_id in lapsed for code in rows.codes_of(rows.whole(session, public_id))}
-    locked = rows.lock(session, codes)
+    locked = rows.lock(session, set().union(*lapsed.values()), lapsed_by=now - GRACE)
     released = rows.release_expired(session, locked, now=now)
     rows.settle(session, locked)
     return released

@@ -29,10 +29,11 @@ from models import (
     from_seconds,
     whole_second,
 )
-from scheduler import audit, availability, outbox, patients
+from scheduler import audit, availability, outbox, patients, taken
 from scheduler.actor import Actor
 from scheduler.booking import rows
 from scheduler.booking.telling import tell
+from scheduler.closures import Held
 from scheduler.engine.grid import day_start, local_date
 from scheduler.errors import Conflict, Invalid, NotFound, SlotTaken, StaleVersion
 
@@ -88,9 +89,10 @@ def admit(session: Session, admission: Admission, *, actor: Actor, now: datetime
     with _guarded(session, admission.bed, locked, admission.at, FAR_FUTURE):
         session.add(encounter)
         _open_stay(encounter, locked.ids[admission.bed], admission.at)
+    freed = _spans(planned)
     changed = [slot for slot in planned if _follow(session, slot, locked.ids[admission.bed])]
     _tell_bookings(session, changed, actor=actor, now=now)
-    _tell(session, encounter, "admitted", locked, actor=actor, now=now, at=admission.at)
+    _tell(session, encounter, "admitted", locked, freed, actor=actor, now=now, at=admission.at)
     return encounter
 
 
@@ -123,10 +125,11 @@ def transfer(
         session.flush()
         _open_stay(encounter, locked.ids[bed], at)
     planned = _planned_of(session, encounter, at, early=EARLY)
+    freed = _spans(planned)
     changed = [slot for slot in planned if _follow(session, slot, locked.ids[bed])]
     _tell_bookings(session, changed, actor=actor, now=now)
     _raise_version(encounter)
-    _tell(session, encounter, "transferred", locked, actor=actor, now=now, at=at)
+    _tell(session, encounter, "transferred", locked, freed, actor=actor, now=now, at=at)
     return encounter
 
 
@@ -146,12 +149,13 @@ def discharge(
     stay.ends = at
     encounter.status, encounter.discharged_at = "finished", at
     left = _planned_of(session, encounter, at)
+    freed = _spans(left)
     for slot in left:
         slot.ends, slot.status = at, "fulfilled"
     session.flush()
     _tell_bookings(session, left, actor=actor, now=now)
     _raise_version(encounter)
-    _tell(session, encounter, "discharged", locked, actor=actor, now=now, at=at)
+    _tell(session, encounter, "discharged", locked, freed, actor=actor, now=now, at=at)
     return encounter
 
 
@@ -165,7 +169,7 @@ def extend(
         raise Invalid("ends-before-start", starts=max(stay.starts, now), ends=expected_end)
     encounter.expected_end = expected_end
     _raise_version(encounter)
-    _tell(session, encounter, "extended", locked, actor=actor, now=now, at=expected_end)
+    _tell(session, encounter, "extended", locked, [], actor=actor, now=now, at=expected_end)
     return encounter
 
 
@@ -275,6 +279,11 @@ def _bed_slots() -> Any:
     )
 
 
+def _spans(slots: Iterable[Slot]) -> list[Held]:
+    """Return what planned beds hold; closures grow into what a change leaves of it."""
+    return [(slot.resource_id, slot.starts, slot.ends) for slot in slots]
+
+
 def _beds_of(slots: Iterable[Slot]) -> set[str]:
     return {slot.resource.code for slot in slots}
 
@@ -346,13 +355,14 @@ def _tell(
     encounter: Encounter,
     verb: str,
     locked: rows.Locked,
+    freed: list[Held],
     *,
     actor: Actor,
     now: datetime,
     at: datetime,
 ) -> None:
     session.flush()
-    rows.settle(session, locked)
+    rows.settle(session, locked, freed)
     outbox.append(
         session,
         topic=f"encounter.{verb}",
@@ -513,7 +523,7 @@ def _expected(session: Session, at: datetime, ahead_days: int) -> dict[int, list
             Slot.status.in_(ACTIVE_STATUSES),
             Slot.ends > at,
             Slot.starts < at + timedelta(days=ahead_days),
-            Slot.starts > at - availability.LONGEST_SLOT,
+            Slot.starts > at - taken.LONGEST_SLOT,
             availability.counts(at),
         )
         .order_by(Slot.starts)
@@ -601,7 +611,7 @@ def occupancy(session: Session, first: date, last: date, *, now: datetime) -> li
     midnights = [from_seconds(day_start(day + timedelta(days=1), zone)) for day in days]
     begin = from_seconds(day_start(first, zone))
     lain = _stay_spans(session, begin, midnights[-1])
-    taken = _planned_spans(session, begin, midnights[-1], now)
+    planned = _planned_spans(session, begin, midnights[-1], now)
     beds = _bed_closures(session, begin, midnights[-1])
     moves = _moves(session, begin, midnights[-1], zone)
     return [
@@ -609,7 +619,7 @@ def occupancy(session: Session, first: date, last: date, *, now: datetime) -> li
             date=day,
             open_beds=sum(1 for closed in beds.values() if not _covers(closed, midnight)),
             occupied_midnight=_beds_at(lain, midnight) if midnight <= now else None,
-            planned=_beds_at(taken, midnight),
+            planned=_beds_at(planned, midnight),
             admissions=moves.get((day, "admitted"), 0),
             discharges=moves.get((day, "discharged"), 0),
         )
@@ -637,7 +647,7 @@ def _planned_spans(session: Session, first: datetime, last: datetime, now: datet
             Slot.status.in_(ACTIVE_STATUSES),
             Slot.starts <= last,
             Slot.ends > first,
-            Slot.starts > first - availability.LONGEST_SLOT,
+            Slot.starts > first - taken.LONGEST_SLOT,
             availability.counts(now),
         )
     )

@@ -10,9 +10,10 @@ from sqlalchemy import BigInteger, select, type_coerce
 from sqlalchemy.orm import Session
 
 from models import ACTIVE_STATUSES, Appointment, Resource, Slot, Step, from_seconds
-from scheduler import availability, dayboard
+from scheduler import availability
 from scheduler.department_file import IMPORTED
 from scheduler.engine.grid import Span, day_start
+from scheduler.taken import LONGEST_STEP
 from scheduler.working_days import Calendar, SpecialDay
 
 DAYS = 7
@@ -127,7 +128,7 @@ def _used(session: Session, first: datetime, last: datetime, now: datetime) -> d
         .join(Step, Step.id == Slot.step_id)
         .join(Appointment, Appointment.id == Step.appointment_id)
         .where(Resource.kind == "room", Slot.status.in_(ACTIVE_STATUSES), availability.counts(now))
-        .where(Slot.starts < last, Slot.ends > first, Slot.starts > first - dayboard.LONGEST_STEP)
+        .where(Slot.starts < last, Slot.ends > first, Slot.starts > first - LONGEST_STEP)
     )
     found: dict[int, list[Span]] = {}
     for room, starts, ends in session.execute(query):

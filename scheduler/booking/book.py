@@ -1,24 +1,31 @@
 """Book a placement: the patient, every step, every resource and every bed night, or nothing."""
 
-from datetime import datetime
+import uuid
+from collections.abc import Iterator
+from datetime import date, datetime
+from typing import Any
 
 from sqlalchemy.orm import Session
 
-from models import Appointment, ProtocolVersion, Step, from_seconds, to_seconds
-from scheduler import availability, catalogue, patients
+from models import Appointment, Patient, ProtocolVersion, Step, from_seconds
+from scheduler import availability, catalogue, lifecycle, patients
 from scheduler.actor import Actor
 from scheduler.booking import rows
-from scheduler.booking.propose import check, current_protocol
+from scheduler.booking.propose import violations
 from scheduler.booking.requests import BookRequest
-from scheduler.booking.telling import tell
+from scheduler.booking.telling import Subject, announce, told, told_step
 from scheduler.engine.grid import local_date
 from scheduler.engine.protocol import Protocol
-from scheduler.engine.world import Placement
+from scheduler.engine.world import Placement, StepPlan
 from scheduler.errors import Conflict, Invalid
+
+_ADD_APPOINTMENT = Appointment.__table__.insert().returning(Appointment.__table__.c.id)  # type: ignore[attr-defined]
+_ADD_STEP = Step.__table__.insert().returning(Step.__table__.c.id)  # type: ignore[attr-defined]
+"""Rows, not objects: the unit of work took longer than all the rest of a booking."""
 
 
 def book(session: Session, request: BookRequest, *, actor: Actor, now: datetime) -> Appointment:
-    """Book or hold the placement and return the appointment with its steps and slots.
+    """Book or hold the placement and return the appointment; what hangs on it is read when it is asked for.
 
     Raises SlotTaken (somebody holds a resource, or the patient is elsewhere), RuleBroken (violations),
     Invalid("unknown-protocol" | "unknown-resource" | "no-steps" | "reason-missing"), NotFound("unknown-patient"),
@@ -27,80 +34,107 @@ def book(session: Session, request: BookRequest, *, actor: Actor, now: datetime)
     if not request.placement.steps:
         raise Invalid("no-steps")
     patient = patients.by_public_id(session, request.patient)
-    first = from_seconds(request.placement.steps[0].starts)
-    version = (
-        _named_version(session, request.protocol, request.protocol_version, first)
-        if request.protocol_version is not None
-        else current_protocol(session, request.protocol, first)
-    )
     settings = availability.settings(session)
+    version = _version(session, request, local_date(request.placement.steps[0].starts, settings.zone))
+    protocol = catalogue.parsed(version)
     codes = {slot.resource for slot in rows.plans(request.placement)} | {patient.resource.code}
-    locked = rows.lock(session, codes | rows.expired_holders(session, codes, now))
+    locked = rows.lock(session, codes, lapsed_by=now)
     rows.release_expired(session, locked, now=now)
-    violations = check(
+    broken = violations(
         session,
-        request.protocol,
+        protocol,
         request.placement,
-        patient=request.patient,
+        owner=patient.resource.code,
+        resources=[locked.rows[code] for code in codes],
+        settings=settings,
         now=now,
-        protocol_version=version.version,
     )
-    rows.judge(violations, override=request.override, role=actor.role)
-    appointment = Appointment(
-        status="pending" if request.hold else "booked",
-        patient=patient,
-        protocol_version=version,
-        urgency=request.urgency or catalogue.parsed(version).urgency,
-        hold_until=now + settings.hold if request.hold else None,
-        source=request.source,
-        source_ref=request.source_ref,
-        override=request.override and request.override.kept(actor.id, now),
-        note=request.note,
-        created_at=now,
-        created_by=actor.id,
-        updated_at=now,
-    )
+    rows.judge(broken, override=request.override, role=actor.role)
+    steps = list(_steps(protocol, request))
+    row = _appointment(request, patient, version, steps, actor, now)
+    if request.hold:
+        row["hold_until"] = now + settings.hold
     with rows.guarded(session, request.placement, locked):
-        session.add(appointment)
-        _add_steps(session, appointment, catalogue.parsed(version), request, locked, settings, now)
+        id_ = session.execute(_ADD_APPOINTMENT, row).scalar_one()
+        for ordinal, (plan, status) in enumerate(steps):
+            step = session.execute(_ADD_STEP, _step(id_, ordinal, plan, status, now)).scalar_one()
+            rows.add_slots(session, step, status, plan, locked=locked, settings=settings, now=now)
     rows.settle(session, locked)
-    verb = "held" if request.hold else "booked"
-    tell(session, appointment, verb, actor=actor, now=now, override=request.override)
-    return appointment
+    announce(
+        session,
+        Subject(row["public_id"], 1, patient.public_id),
+        "held" if request.hold else "booked",
+        actor=actor,
+        now=now,
+        after=told(1, row["status"], map(_told, steps)),
+        override=request.override,
+    )
+    return session.get_one(Appointment, id_)
 
 
-def _named_version(session: Session, code: str, number: int, first: datetime) -> ProtocolVersion:
-    """Return the version a placement was found under; refuse one that another has followed by the visit's day."""
-    named = catalogue.version(session, code, number)
-    day = local_date(to_seconds(first), availability.settings(session).zone)
-    newest = catalogue.newest(session, code, day)
-    if newest > number:
-        raise Conflict("protocol-superseded", protocol=code, version=number, current=newest)
+def _version(session: Session, request: BookRequest, day: date) -> ProtocolVersion:
+    """Return the version in force, or the one the placement was found under unless another has followed it by then."""
+    if request.protocol_version is None:
+        return catalogue.current(session, request.protocol, day)
+    named = catalogue.version(session, request.protocol, request.protocol_version)
+    newest = catalogue.newest(session, request.protocol, day)
+    if newest > named.version:
+        raise Conflict("protocol-superseded", protocol=named.code, version=named.version, current=newest)
     return named
 
 
-def _add_steps(
-    session: Session,
-    appointment: Appointment,
-    protocol: Protocol,
-    request: BookRequest,
-    locked: rows.Locked,
-    settings: availability.Settings,
-    now: datetime,
-) -> None:
-    for ordinal, plan in enumerate(in_protocol_order(protocol, request.placement).steps):
+_Planned = tuple[StepPlan, str]
+"""A step to be booked and the status it begins with."""
+
+
+def _steps(protocol: Protocol, request: BookRequest) -> Iterator[_Planned]:
+    for plan in in_protocol_order(protocol, request.placement).steps:
         later = "reserved" if protocol.step(plan.step).provisional else "booked"
-        step = Step(
-            code=plan.step,
-            ordinal=ordinal,
-            status="pending" if request.hold else later,
-            starts=from_seconds(plan.starts),
-            ends=from_seconds(plan.ends),
-            created_at=now,
-            updated_at=now,
-            appointment=appointment,
-        )
-        rows.add_slots(session, step, plan, locked=locked, settings=settings, now=now)
+        yield plan, "pending" if request.hold else later
+
+
+def _appointment(
+    request: BookRequest,
+    patient: Patient,
+    version: ProtocolVersion,
+    steps: list[_Planned],
+    actor: Actor,
+    now: datetime,
+) -> dict[str, Any]:
+    row = {
+        "public_id": str(uuid.uuid4()),
+        "status": lifecycle.of_appointment(status for _, status in steps),
+        "patient_id": patient.id,
+        "protocol_version_id": version.id,
+        "urgency": request.urgency or catalogue.parsed(version).urgency,
+        "source": request.source,
+        "source_ref": request.source_ref,
+        "note": request.note,
+        "created_at": now,
+        "created_by": actor.id,
+        "updated_at": now,
+    }
+    return row | {"override": request.override.kept(actor.id, now)} if request.override else row
+
+
+def _step(appointment_id: int, ordinal: int, plan: StepPlan, status: str, now: datetime) -> dict[str, Any]:
+    return {
+        "public_id": str(uuid.uuid4()),
+        "appointment_id": appointment_id,
+        "code": plan.step,
+        "ordinal": ordinal,
+        "status": status,
+        "starts": from_seconds(plan.starts),
+        "ends": from_seconds(plan.ends),
+        "created_at": now,
+        "updated_at": now,
+    }
+
+
+def _told(planned: _Planned) -> dict[str, object]:
+    plan, status = planned
+    held = ((slot.role, slot.resource) for slot in plan.slots)
+    return told_step(plan.step, status, from_seconds(plan.starts), from_seconds(plan.ends), held)
 
 
 def in_protocol_order(protocol: Protocol, placement: Placement) -> Placement:

@@ -20,7 +20,7 @@ LONGEST_REASON = 500
 
 def confirm(session: Session, public_id: str, *, version: int | None, actor: Actor, now: datetime) -> Appointment:
     """Turn a hold into a booking. Raises Conflict("hold-expired") once the database's clock has passed it."""
-    appointment, locked = rows.lock_appointment(session, public_id, version, now=now)
+    appointment, locked = rows.lock_appointment(session, public_id, version)
     _judge_hold(appointment, now)
     before = summary(appointment)
     protocol = catalogue.parsed(appointment.protocol_version)
@@ -38,7 +38,7 @@ def confirm(session: Session, public_id: str, *, version: int | None, actor: Act
 
 def renew(session: Session, public_id: str, *, version: int | None, actor: Actor, now: datetime) -> Appointment:
     """Give a live hold its full time again. Raises Conflict("hold-expired")."""
-    appointment, _ = rows.lock_appointment(session, public_id, version, now=now)
+    appointment, _ = rows.lock_appointment(session, public_id, version)
     _judge_hold(appointment, now)
     before = summary(appointment)
     appointment.hold_until = now + availability.settings(session).hold
@@ -74,7 +74,7 @@ def cancel(
         raise Invalid("reason-missing")
     if len(said) > LONGEST_REASON:
         raise Invalid("text-too-long", field="reason", limit=LONGEST_REASON)
-    appointment, locked = rows.lock_appointment(session, public_id, version, now=now)
+    appointment, locked = rows.lock_appointment(session, public_id, version)
     left = [step for step in appointment.steps if step.status not in lifecycle.OVER]
     if not left:
         raise Conflict("already-over", status=appointment.status)
@@ -86,7 +86,7 @@ def cancel(
     appointment.cancel_reason = said
     rows.touch(session, appointment, now=now, sequenced=left)
     session.flush()
-    rows.settle(session, locked)
+    rows.settle(session, locked, rows.spans(left))
     tell(session, appointment, "cancelled", actor=actor, now=now, reason=said, before=before)
     return appointment
 
@@ -108,7 +108,7 @@ def reschedule(
     Conflict("not-movable") for a step that has begun or is over, Invalid("unknown-step").
     """
     codes = {slot.resource for slot in rows.plans(placement)}
-    appointment, locked = rows.lock_appointment(session, public_id, version, codes=codes, now=now)
+    appointment, locked = rows.lock_appointment(session, public_id, version, codes=codes, lapsed_by=now)
     rows.release_expired(session, locked, now=now)
     moving = _moving(appointment, placement)
     before = summary(appointment)
@@ -126,12 +126,13 @@ def reschedule(
     fixed = {step.code for step in appointment.steps} - moving.keys()
     violations = [each for each in violations if touches(each, moving) or not touches(each, fixed)]
     rows.judge(violations, override=override, role=actor.role)
+    freed = rows.spans(step for step in appointment.steps if step.code in moving)
     with rows.guarded(session, placement, locked):
         _move(session, appointment, moving, locked, now)
         if override is not None:
             appointment.override = override.kept(actor.id, now)
         rows.touch(session, appointment, now=now, sequenced=[s for s in appointment.steps if s.code in moving])
-    rows.settle(session, locked)
+    rows.settle(session, locked, freed)
     appointment = rows.whole(session, public_id)
     tell(session, appointment, "rescheduled", actor=actor, now=now, before=before, override=override)
     return appointment
@@ -188,7 +189,7 @@ def _move(
     session.flush()
     for step in appointment.steps:
         if step.code in moving:
-            rows.add_slots(session, step, moving[step.code], locked=locked, settings=settings, now=now)
+            rows.add_slots(session, step.id, step.status, moving[step.code], locked=locked, settings=settings, now=now)
 
 
 def _note_departures(session: Session, step: Step, plan: StepPlan, locked: rows.Locked, now: datetime) -> None:

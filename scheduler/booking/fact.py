@@ -7,7 +7,7 @@ from itertools import pairwise
 
 from sqlalchemy.orm import Session
 
-from models import Appointment, Milestone, Resource, Step, to_seconds
+from models import Appointment, Milestone, Step, to_seconds
 from scheduler import availability, catalogue, patients
 from scheduler.actor import Actor
 from scheduler.booking import rows
@@ -16,6 +16,7 @@ from scheduler.booking.telling import tell
 from scheduler.engine.grid import local_date
 from scheduler.engine.protocol import Protocol
 from scheduler.errors import Invalid
+from scheduler.taken import Row
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,7 +94,7 @@ def _add_step(
     protocol: Protocol,
     request: FactRequest,
     happened: Mapping[str, datetime],
-    room: Resource | None,
+    room: Row | None,
     actor: Actor,
     now: datetime,
 ) -> None:

@@ -9,8 +9,8 @@ from sqlalchemy.orm import Session, aliased, selectinload
 
 from models import Appointment, Milestone, Patient, Resource, Slot, Step, from_seconds
 from scheduler import availability
-from scheduler.dayboard import LONGEST_STEP
 from scheduler.engine.grid import day_start
+from scheduler.taken import LONGEST_STEP
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,15 +1,18 @@
 """Write down what happened: milestones. A fact is never refused because somebody had planned otherwise."""
 
 from collections.abc import Mapping
+from dataclasses import replace
 from datetime import datetime, timedelta
 
+from sqlalchemy import bindparam
 from sqlalchemy.orm import Session
 
-from models import MILESTONES, Appointment, Milestone, Step, whole_second
+from models import MILESTONES, Appointment, Milestone, whole_second
 from scheduler import lifecycle
 from scheduler.actor import Actor
-from scheduler.booking import rows
-from scheduler.booking.telling import summary, tell
+from scheduler.booking import rows, standing
+from scheduler.booking.standing import Held, Standing, Visit
+from scheduler.booking.telling import Subject, announce
 from scheduler.errors import Invalid
 
 CLOCK_TOLERANCE = timedelta(minutes=5)
@@ -47,22 +50,39 @@ def mark_all(
 ) -> Appointment:
     """Record (or correct) several milestones of a step as one change: kind → instant. Raises as `mark` does."""
     happened = judged(happened, now)
-    appointment, locked = rows.lock_appointment(session, public_id, version, now=now)
-    chosen = next((each for each in appointment.steps if each.code == step), None)
-    if chosen is None:
-        raise Invalid("unknown-step", step=step)
-    before, status = summary(appointment), chosen.status
-    _judge_order(chosen, happened)
-    for kind, at in happened.items():
-        _advance(chosen, lifecycle.after(chosen.status, lifecycle.MILESTONE_EVENT[kind]))
-        _record(session, chosen, kind, at, actor, now)
-    if "out" in happened:
-        _cut(chosen, happened["out"])
-    rows.touch(session, appointment, now=now, sequenced=[chosen] if chosen.status != status else [])
-    session.flush()
-    rows.settle(session, locked)
-    tell(session, appointment, f"marked-{next(reversed(happened))}", actor=actor, now=now, before=before)
-    return appointment
+    before, locked = standing.lock(session, public_id, version)
+    visit = before.visit(step)
+    _judge_order(visit, happened)
+    after = before.with_visits([_moved_on(visit, happened)])
+    _record(session, visit, happened, actor, now)
+    return settle(session, before, after, locked, f"marked-{next(reversed(happened))}", actor=actor, now=now)
+
+
+def settle(
+    session: Session,
+    before: Standing,
+    after: Standing,
+    locked: rows.Locked,
+    verb: str,
+    *,
+    actor: Actor,
+    now: datetime,
+    reason: str | None = None,
+) -> Appointment:
+    """Write what a change makes of an appointment, let go what it frees, tell of it, and return the appointment."""
+    standing.write(session, before, after, now)
+    rows.settle(session, locked, list(standing.freed(before, after)))
+    announce(
+        session,
+        Subject(after.public_id, after.version, after.patient),
+        verb,
+        actor=actor,
+        now=now,
+        reason=reason,
+        before=before.summary(),
+        after=after.summary(),
+    )
+    return session.get_one(Appointment, after.id, populate_existing=True)
 
 
 def judged(happened: Mapping[str, datetime], now: datetime) -> dict[str, datetime]:
@@ -80,9 +100,9 @@ def judged(happened: Mapping[str, datetime], now: datetime) -> dict[str, datetim
     return {kind: whole_second(happened[kind]) for kind in MILESTONES if kind in happened}
 
 
-def _judge_order(step: Step, happened: Mapping[str, datetime]) -> None:
+def _judge_order(visit: Visit, happened: Mapping[str, datetime]) -> None:
     """The five milestones of a step happen in their order; the same minute is allowed."""
-    known = {**{each.kind: each.at for each in step.milestones}, **happened}
+    known = {**{kind: at for kind, (at, _) in visit.happened.items()}, **happened}
     for kind, at in happened.items():
         mine = MILESTONES.index(kind)
         for other, other_at in known.items():
@@ -91,34 +111,56 @@ def _judge_order(step: Step, happened: Mapping[str, datetime]) -> None:
                 raise Invalid("milestone-order", kind=kind, at=at, other=other, other_at=other_at)
 
 
-def _record(session: Session, step: Step, kind: str, at: datetime, actor: Actor, now: datetime) -> None:
-    known = next((each for each in step.milestones if each.kind == kind), None)
-    if known is not None:
-        known.at, known.recorded_at, known.recorded_by = at, now, actor.id
-        return
-    rooms = [slot.resource_id for slot in step.slots if slot.role == "room"]
-    # A fact has no slots; its other milestones know the room.
-    rooms += [each.resource_id for each in step.milestones if each.resource_id is not None]
-    room = next(iter(rooms), None)
-    step.milestones.append(
-        Milestone(step_id=step.id, kind=kind, at=at, resource_id=room, recorded_at=now, recorded_by=actor.id)
-    )
+def _moved_on(visit: Visit, happened: Mapping[str, datetime]) -> Visit:
+    """Return the step with the status that the milestones give it, cut where the patient is out."""
+    status = visit.status
+    for kind in happened:
+        status = lifecycle.after(status, lifecycle.MILESTONE_EVENT[kind])
+    held = [
+        replace(each, status=status) if each.status not in ("cancelled", "unplaced") else each for each in visit.held
+    ]
+    if "out" in happened:
+        held = [_cut(each, visit.ends, happened["out"]) for each in held]
+    return replace(visit, status=status, held=tuple(held))
 
 
-def _advance(step: Step, status: str) -> None:
-    step.status = status
-    for slot in step.slots:
-        if slot.status not in ("cancelled", "unplaced"):
-            slot.status = status
-
-
-def _cut(step: Step, out: datetime) -> None:
+def _cut(held: Held, ends: datetime, out: datetime) -> Held:
     """Out early: what room and team still had planned is cut at the real end, which frees the rest.
 
     Done before it was to begin, a slot keeps one minute, so that the case still has its place. Recovery comes
     after the room and is not cut.
     """
-    for slot in step.slots:
-        planned = slot.kind == "procedure" and slot.status == "fulfilled" and slot.starts < step.ends
-        if planned and out < slot.ends:
-            slot.ends = max(out, slot.starts + timedelta(minutes=1))
+    planned = held.kind == "procedure" and held.status == "fulfilled" and held.starts < ends
+    if not planned or out >= held.ends:
+        return held
+    return replace(held, ends=max(out, held.starts + timedelta(minutes=1)))
+
+
+_MILESTONE = Milestone.__table__.c
+_ADD = Milestone.__table__.insert()  # type: ignore[attr-defined]
+_CORRECT = (
+    Milestone.__table__.update()  # type: ignore[attr-defined]
+    .where(_MILESTONE.step_id == bindparam("step"), _MILESTONE.kind == bindparam("which"))
+    .values(at=bindparam("new_at"), recorded_at=bindparam("now"), recorded_by=bindparam("by"))
+)
+
+
+def _record(session: Session, visit: Visit, happened: Mapping[str, datetime], actor: Actor, now: datetime) -> None:
+    rooms = [held.resource_id for held in visit.held if held.role == "room"]
+    # A fact has no slots; its other milestones know the room.
+    rooms += [room for _, room in visit.happened.values() if room is not None]
+    room = next(iter(rooms), None)
+    new = [
+        {"step_id": visit.id, "kind": kind, "at": at, "resource_id": room, "recorded_at": now, "recorded_by": actor.id}
+        for kind, at in happened.items()
+        if kind not in visit.happened
+    ]
+    corrected = [
+        {"step": visit.id, "which": kind, "new_at": at, "now": now, "by": actor.id}
+        for kind, at in happened.items()
+        if kind in visit.happened
+    ]
+    if new:
+        session.execute(_ADD, new)
+    if corrected:
+        session.execute(_CORRECT, corrected)

@@ -8,7 +8,7 @@ from typing import Any
 from sqlalchemy.orm import Session
 
 from models import Appointment, Step, to_seconds
-from scheduler import audit, availability, catalogue, lifecycle
+from scheduler import audit, availability, catalogue, lifecycle, taken
 from scheduler.booking import rows
 from scheduler.booking.change import plan_of
 from scheduler.booking.propose import check, touches
@@ -126,7 +126,8 @@ def _problem(
     first, last = _world_span(step, starts, chosen)
     world = availability.world_for_check(
         session,
-        codes | {patient} | ({room} if room else set()),
+        taken.rows(session, codes | {patient} | ({room} if room else set())),
+        chosen,
         starts=first,
         ends=last,
         now=now,

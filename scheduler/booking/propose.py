@@ -8,12 +8,13 @@ from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from models import ACTIVE_STATUSES, Appointment, ProtocolVersion, Slot, Step, from_seconds, to_seconds
-from scheduler import availability, catalogue, patients
+from scheduler import availability, catalogue, patients, taken
 from scheduler.booking.requests import FindRequest, Found
 from scheduler.engine import check as engine_check
 from scheduler.engine import explain as engine_explain
 from scheduler.engine import find as engine_find
 from scheduler.engine.grid import day_start, local_date
+from scheduler.engine.protocol import Protocol
 from scheduler.engine.world import Placement, Problem, Refusal, Violation
 from scheduler.errors import Invalid
 from scheduler.working_days import Calendar
@@ -122,24 +123,54 @@ def check(
     `patient` is a public id; `ignore` the appointment that is being moved. Slots named for resources that do not
     exist are violations, not errors.
     """
-    patient_code = patients.by_public_id(session, patient).resource.code if patient else None
+    owner = patients.by_public_id(session, patient).resource.code if patient else None
     if not placement.steps:
         raise Invalid("no-steps")
-    spans = [(step.starts, step.ends) for step in placement.steps]
-    spans += [(slot.starts, slot.ends) for step in placement.steps for slot in step.slots]
-    starts, ends = min(first for first, _ in spans), max(last for _, last in spans)
     version = (
         catalogue.version(session, protocol, protocol_version)
         if protocol_version is not None
-        else current_protocol(session, protocol, from_seconds(starts))
+        else current_protocol(session, protocol, from_seconds(_span(placement)[0]))
     )
-    codes = {slot.resource for step in placement.steps for slot in step.slots}
-    if patient_code is not None:
-        codes.add(patient_code)
-    world = availability.world_for_check(session, codes, starts=starts, ends=ends, now=now, ignore=ignore)
+    codes = {slot.resource for step in placement.steps for slot in step.slots} | ({owner} if owner else set())
+    return violations(
+        session,
+        catalogue.parsed(version),
+        placement,
+        owner=owner,
+        resources=taken.rows(session, codes),
+        settings=availability.settings(session),
+        now=now,
+        ignore=ignore,
+    )
+
+
+def violations(
+    session: Session,
+    protocol: Protocol,
+    placement: Placement,
+    *,
+    owner: str | None,
+    resources: Collection[taken.Row],
+    settings: availability.Settings,
+    now: datetime,
+    ignore: str | None = None,
+) -> list[Violation]:
+    """Return every rule the placement breaks, told what a booking under its locks knows already.
+
+    `owner` is the code of the patient's resource; `resources` are the rows of all that the placement names.
+    """
+    starts, ends = _span(placement)
+    world = availability.world_for_check(session, resources, settings, starts=starts, ends=ends, now=now, ignore=ignore)
     past = to_seconds(now - READING_TIME)
-    problem = Problem(catalogue.parsed(version), world, patient_code, earliest=past, latest=ends)
+    problem = Problem(protocol, world, owner, earliest=past, latest=ends)
     return [*engine_check.check(problem, placement), *_late_admissions(session, placement, past, ignore)]
+
+
+def _span(placement: Placement) -> tuple[int, int]:
+    """Return the first and the last second that the placement touches."""
+    spans = [(step.starts, step.ends) for step in placement.steps]
+    spans += [(slot.starts, slot.ends) for step in placement.steps for slot in step.slots]
+    return min(first for first, _ in spans), max(last for _, last in spans)
 
 
 def touches(violation: Violation, steps: Collection[str]) -> bool:

@@ -1,9 +1,10 @@
 """Rows of a booking: lock what it touches, judge under the lock, add the slots and let the guard speak."""
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Collection, Iterable, Iterator, Sequence, Set
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from functools import cached_property
 from typing import Any
 
 from sqlalchemy import bindparam, select, update
@@ -11,26 +12,31 @@ from sqlalchemy.exc import DBAPIError
 from sqlalchemy.orm import Session, joinedload, selectinload
 
 from models import ACTIVE_STATUSES, Appointment, Resource, Slot, Step, from_seconds
-from scheduler import availability, closures, lifecycle
+from scheduler import availability, closures, lifecycle, taken
 from scheduler.actor import SYSTEM
 from scheduler.booking.telling import summary, tell
 from scheduler.engine.grid import at_minute, local_date
 from scheduler.engine.world import Placement, SlotPlan, StepPlan, Violation
 from scheduler.errors import Invalid, NotFound, RuleBroken, SlotTaken, StaleVersion
+from scheduler.taken import Row
 
 SOFT_RULES = {"outside-opening": ("manager", "administrator")}
 """Rule → roles that may set it aside with a reason. Every other rule is hard."""
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Locked:
-    """The resources of one booking, locked until the commit."""
+    """The resources of one booking by code, locked until the commit, and the lapsed holds that are in its way."""
 
-    ids: dict[str, int]
-    external: frozenset[str]
-    rows: dict[str, Resource]
+    rows: dict[str, Row]
+    lapsed: tuple[str, ...] = ()
+
+    @cached_property
+    def ids(self) -> dict[str, int]:
+        return {code: row.id for code, row in self.rows.items()}
 
 
+_LOCK = taken.ROWS.with_for_update(key_share=True)
 _WHOLE = (
     select(Appointment)
     .where(Appointment.public_id == bindparam("public_id"))
@@ -50,7 +56,10 @@ _HELD = (
     .where(Appointment.public_id == bindparam("public_id"))
 )
 _LAPSED = (
-    select(Appointment.public_id)
+    select(Appointment.public_id, Resource.code)
+    .join(Step, Step.appointment_id == Appointment.id)
+    .join(Slot, Slot.step_id == Step.id)
+    .join(Resource, Resource.id == Slot.resource_id)
     .where(Appointment.status == "pending", Appointment.hold_until <= bindparam("now"))
     .order_by(Appointment.id)
 )
@@ -71,23 +80,41 @@ def whole(session: Session, public_id: str) -> Appointment:
     return found
 
 
-def lock(session: Session, codes: Iterable[str]) -> Locked:
+def lock(session: Session, codes: Iterable[str], *, lapsed_by: datetime | None = None) -> Locked:
     """Lock resources by code, always in id order, so that no two bookings ever wait for each other.
 
+    All that holds lapsed by an instant hold beside one of the codes is locked too, so that they can be released.
     Raises Invalid("unknown-resource") naming the first code that does not exist.
     """
     wanted = set(codes)
-    query = select(Resource).where(Resource.code.in_(wanted)).order_by(Resource.id)
-    rows = tuple(session.scalars(query.with_for_update(key_share=True)))
-    missing = wanted - {row.code for row in rows}
+    in_the_way = {} if lapsed_by is None else lapsed(session, lapsed_by, wanted)
+    everything = wanted.union(*in_the_way.values())
+    found = {row.code: row for row in map(_row, session.execute(_LOCK, {"codes": sorted(everything)}))}
+    missing = everything - found.keys()
     if missing:
         raise Invalid("unknown-resource", resource=min(missing))
-    external = frozenset(row.code for row in rows if row.external)
-    return Locked({row.code: row.id for row in rows}, external, {row.code: row for row in rows})
+    return Locked(found, tuple(in_the_way))
+
+
+def _row(found: Any) -> Row:
+    return Row(*found)
+
+
+def lapsed(session: Session, now: datetime, codes: Set[str] | None = None) -> dict[str, set[str]]:
+    """Return the holds that lapsed by now, oldest first, each with all it holds; of `codes`, when given, something."""
+    found: dict[str, set[str]] = {}
+    for public_id, code in session.execute(_LAPSED, {"now": now}):
+        found.setdefault(public_id, set()).add(code)
+    return {each: held for each, held in found.items() if codes is None or held & codes}
 
 
 def lock_appointment(
-    session: Session, public_id: str, version: int | None, *, codes: Iterable[str] = (), now: datetime
+    session: Session,
+    public_id: str,
+    version: int | None,
+    *,
+    codes: Iterable[str] = (),
+    lapsed_by: datetime | None = None,
 ) -> tuple[Appointment, Locked]:
     """Lock all resources of an appointment and of what it is to become, then the appointment; judge its version.
 
@@ -95,7 +122,7 @@ def lock_appointment(
     """
     # It is read whole only under the lock; before it, what it holds is enough to know what to lock.
     held = session.scalars(_HELD, {"public_id": public_id}).all()
-    locked = lock(session, {*held, *expired_holders(session, codes, now), *codes})
+    locked = lock(session, {*held, *codes}, lapsed_by=lapsed_by)
     session.execute(select(Appointment.id).where(Appointment.public_id == public_id).with_for_update())
     appointment = whole(session, public_id)
     if codes_of(appointment) - locked.ids.keys() or (version is not None and appointment.version != version):
@@ -111,32 +138,12 @@ def plans(placement: Placement) -> list[SlotPlan]:
     return [slot for step in placement.steps for slot in step.slots]
 
 
-def expired_holders(session: Session, codes: Iterable[str], now: datetime) -> set[str]:
-    """Return every resource code held by lapsed holds that also hold one of these codes."""
-    if session.scalars(_LAPSED, {"now": now}).first() is None:
-        return set()
-    appointments = (
-        select(Step.appointment_id)
-        .join(Slot, Slot.step_id == Step.id)
-        .join(Appointment, Appointment.id == Step.appointment_id)
-        .join(Resource, Resource.id == Slot.resource_id)
-        .where(Appointment.status == "pending", Appointment.hold_until <= now, Resource.code.in_(list(codes)))
-    )
-    query = (
-        select(Resource.code)
-        .join(Slot, Slot.resource_id == Resource.id)
-        .join(Step, Step.id == Slot.step_id)
-        .where(Step.appointment_id.in_(appointments))
-    )
-    return set(session.scalars(query))
-
-
 def release_expired(session: Session, locked: Locked, *, now: datetime) -> int:
-    """Cancel lapsed holds whose resources are all locked; return how many. Holds lapse by this clock alone."""
+    """Cancel the lapsed holds that were locked; return how many. Holds lapse by this clock alone."""
     released = 0
-    for public_id in session.scalars(_LAPSED, {"now": now}).all():
+    for public_id in locked.lapsed:
         appointment = whole(session, public_id)
-        if codes_of(appointment) <= locked.ids.keys() and appointment.status == "pending":
+        if codes_of(appointment) <= locked.rows.keys() and appointment.status == "pending":
             _expire(session, appointment, now=now)
             released += 1
     return released
@@ -150,6 +157,8 @@ def _expire(session: Session, appointment: Appointment, *, now: datetime) -> Non
         for slot in step.slots:
             slot.status = "cancelled"
     touch(session, appointment, now=now, sequenced=appointment.steps)
+    session.flush()
+    closures.regrow(session, spans(appointment.steps))
     tell(session, appointment, "lapsed", actor=SYSTEM, now=now, before=before)
 
 
@@ -179,44 +188,58 @@ def _taken(violation: Violation) -> SlotTaken:
     return SlotTaken("patient-elsewhere" if violation.code == "patient-elsewhere" else None, **facts)
 
 
+_ADD_SLOTS = Slot.__table__.insert()  # type: ignore[attr-defined]
+
+
 def add_slots(
     session: Session,
-    step: Step,
+    step_id: int,
+    status: str,
     plan: StepPlan,
     *,
     locked: Locked,
     settings: availability.Settings,
     now: datetime,
 ) -> None:
-    """Add a step's slots in resource-id order; the guard is asked when `guarded` writes them."""
+    """Add a step's slots in resource-id order, all in one statement; inside `guarded`, which tells a refusal."""
     firm_until = at_minute(
         local_date(int(now.timestamp()), settings.zone) + timedelta(days=settings.bed_firm_days + 1),
         0,
         settings.zone,
     )
-    for slot in sorted(plan.slots, key=lambda each: locked.ids[each.resource]):
-        external = slot.resource in locked.external
-        kind = slot.role if slot.role in ("bed", "patient") else "procedure"
-        session.add(
-            Slot(
-                resource_id=locked.ids[slot.resource],
-                resource=locked.rows[slot.resource],
-                starts=from_seconds(slot.starts),
-                ends=from_seconds(slot.ends),
-                status=step.status,
-                kind=kind,
-                role=slot.role,
-                step=step,
-                provisional=kind == "bed" and slot.starts >= firm_until,
-                confirmation="requested" if external else None,
-                answer_by=min(now + settings.answer_within, from_seconds(slot.starts)) if external else None,
-            )
-        )
+    slots = sorted(plan.slots, key=lambda each: locked.rows[each.resource].id)
+    session.execute(
+        _ADD_SLOTS,
+        [
+            {
+                "resource_id": locked.rows[slot.resource].id,
+                "starts": from_seconds(slot.starts),
+                "ends": from_seconds(slot.ends),
+                "status": status,
+                "kind": slot.role if slot.role in ("bed", "patient") else "procedure",
+                "role": slot.role,
+                "step_id": step_id,
+                "provisional": slot.role == "bed" and slot.starts >= firm_until,
+                **_confirmation(slot, locked.rows[slot.resource], settings, now),
+            }
+            for slot in slots
+        ],
+    )
+
+
+def _confirmation(slot: SlotPlan, resource: Row, settings: availability.Settings, now: datetime) -> dict[str, Any]:
+    """What another department owns is requested, and answered before it begins."""
+    if not resource.external:
+        return {"confirmation": None, "answer_by": None}
+    return {
+        "confirmation": "requested",
+        "answer_by": min(now + settings.answer_within, from_seconds(slot.starts)),
+    }
 
 
 @contextmanager
 def guarded(session: Session, placement: Placement, locked: Locked) -> Iterator[None]:
-    """Add slots inside; at the end they are written, and when the guard refuses, say who is in the way.
+    """Write slots inside; when the guard refuses them, say who is in the way.
 
     Raises SlotTaken(resource, starts, ends, status, holder). The locks make this rare: it is the last word.
     """
@@ -228,13 +251,13 @@ def guarded(session: Session, placement: Placement, locked: Locked) -> Iterator[
         nested.rollback()
         if "overlap_slot" not in str(error.orig) and "guard_slot" not in str(error.orig):
             raise
-        spans = [(locked.ids[s.resource], from_seconds(s.starts), from_seconds(s.ends)) for s in plans(placement)]
-        raise _blocking(session, spans) from error
+        wanted = [(locked.ids[s.resource], from_seconds(s.starts), from_seconds(s.ends)) for s in plans(placement)]
+        raise _blocking(session, wanted) from error
     nested.commit()
 
 
-def _blocking(session: Session, spans: Iterable[tuple[int, datetime, datetime]]) -> SlotTaken:
-    for resource_id, starts, ends in spans:
+def _blocking(session: Session, wanted: Iterable[closures.Held]) -> SlotTaken:
+    for resource_id, starts, ends in wanted:
         row = session.execute(
             select(Resource.code, Slot.starts, Slot.ends, Slot.status, Appointment.public_id)
             .join(Resource, Resource.id == Slot.resource_id)
@@ -269,8 +292,12 @@ def touch(session: Session, appointment: Appointment, *, now: datetime, sequence
             step.sequence += 1
 
 
-def settle(session: Session, locked: Locked) -> None:
-    """After the slots have changed: let closures grow into what was left, and make every cache look again."""
-    ids = sorted(locked.ids.values())
-    closures.regrow(session, ids)
-    session.execute(_CHANGED, {"ids": ids})
+def spans(steps: Iterable[Step]) -> list[closures.Held]:
+    """Return what the steps' slots hold: resource id, start and end."""
+    return [(slot.resource_id, slot.starts, slot.ends) for step in steps for slot in step.slots]
+
+
+def settle(session: Session, locked: Locked, freed: Collection[closures.Held] = ()) -> None:
+    """After the slots have changed: let closures grow into what was freed, and make every cache look again."""
+    closures.regrow(session, freed)
+    session.execute(_CHANGED, {"ids": sorted(locked.ids.values())})

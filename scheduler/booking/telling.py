@@ -1,5 +1,7 @@
 """Tell what a booking verb did: one outbox row and one audit link, last in its transaction."""
 
+from collections.abc import Iterable
+from dataclasses import dataclass
 from datetime import datetime
 
 from sqlalchemy.orm import Session
@@ -21,17 +23,51 @@ def tell(
     before: object = None,
     override: Override | None = None,
 ) -> None:
+    """Queue the outbox row and write the audit link of a change to an appointment that was read as an object."""
+    session.flush()
+    announce(
+        session,
+        Subject(appointment.public_id, appointment.version, appointment.patient.public_id),
+        verb,
+        actor=actor,
+        now=now,
+        reason=reason,
+        before=before,
+        after=summary(appointment),
+        override=override,
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class Subject:
+    """The appointment that is told of: its public id, its version after the change, its patient's public id."""
+
+    appointment: str
+    version: int
+    patient: str
+
+
+def announce(
+    session: Session,
+    subject: Subject,
+    verb: str,
+    *,
+    actor: Actor,
+    now: datetime,
+    after: object,
+    before: object = None,
+    reason: str | None = None,
+    override: Override | None = None,
+) -> None:
     """Queue the outbox row and write the audit link of one change, in that order, last in the transaction.
 
     The reason of an override is the link's, and the rules it set aside stand in its detail.
     """
-    session.flush()
-    after = summary(appointment)
     outbox.append(
         session,
         topic=f"appointment.{verb}",
-        dedupe_key=f"appointment:{appointment.public_id}:{appointment.version}",
-        payload={"appointment": appointment.public_id, "version": appointment.version, "verb": verb},
+        dedupe_key=f"appointment:{subject.appointment}:{subject.version}",
+        payload={"appointment": subject.appointment, "version": subject.version, "verb": verb},
         now=now,
     )
     audit.record(
@@ -40,8 +76,8 @@ def tell(
         now=now,
         action=f"appointment.{verb}",
         entity="appointment",
-        entity_id=appointment.public_id,
-        patient=appointment.patient.public_id,
+        entity_id=subject.appointment,
+        patient=subject.patient,
         reason=override.reason if override else reason,
         detail={"before": before, "after": after} | ({"override": list(override.rules)} if override else {}),
     )
@@ -49,19 +85,31 @@ def tell(
 
 def summary(appointment: Appointment) -> dict[str, object]:
     """Return an appointment as codes and instants, for the audit trail."""
-    return {
-        "version": appointment.version,
-        "status": appointment.status,
-        "steps": [
-            {
-                "step": step.code,
-                "status": step.status,
-                "starts": step.starts.isoformat(),
-                "ends": step.ends.isoformat(),
-                "resources": sorted(
-                    f"{slot.role}={slot.resource.code}" for slot in step.slots if slot.role != "patient"
-                ),
-            }
+    return told(
+        appointment.version,
+        appointment.status,
+        (
+            told_step(
+                step.code, step.status, step.starts, step.ends, ((slot.role, slot.resource.code) for slot in step.slots)
+            )
             for step in appointment.steps
-        ],
+        ),
+    )
+
+
+def told(version: int, status: str, steps: Iterable[dict[str, object]]) -> dict[str, object]:
+    """Return what the trail keeps of an appointment; `told_step` makes its steps."""
+    return {"version": version, "status": status, "steps": list(steps)}
+
+
+def told_step(
+    code: str, status: str, starts: datetime, ends: datetime, held: Iterable[tuple[str, str]]
+) -> dict[str, object]:
+    """Return what the trail keeps of a step; `held` are its roles with the codes that fill them."""
+    return {
+        "step": code,
+        "status": status,
+        "starts": starts.isoformat(),
+        "ends": ends.isoformat(),
+        "resources": sorted(f"{role}={resource}" for role, resource in held if role != "patient"),
     }

@@ -38,7 +38,7 @@ URGENT = ("1", "2a", "2b")
 LONGEST_LAG_DAYS = 3 * 365
 
 MOST_NIGHTS, MOST_NIGHTS_BEFORE = 45, 14
-"""Together shorter than the 60 days that look-ups of occupied spans reach back (availability.LONGEST_SLOT)."""
+"""Together shorter than the 60 days that look-ups of occupied spans reach back (taken.LONGEST_SLOT)."""
 
 
 @dataclass(frozen=True, slots=True)

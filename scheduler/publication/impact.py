@@ -8,7 +8,7 @@ from sqlalchemy import Select, func, select
 from sqlalchemy.orm import Session, joinedload, selectinload
 
 from models import Appointment, Patient, ProtocolVersion, Slot, Step, from_seconds, to_seconds
-from scheduler import availability
+from scheduler import availability, taken
 from scheduler.booking.change import plan_of
 from scheduler.engine import check as engine_check
 from scheduler.engine import find as engine_find
@@ -92,7 +92,14 @@ def _world(session: Session, booked: Iterable[Appointment], now: datetime) -> Wo
     codes = {slot.resource.code for step in steps for slot in step.slots}
     starts = min((step.starts for step in steps), default=now) - _REACH
     ends = max((step.ends for step in steps), default=now) + _REACH
-    return availability.world_for_check(session, codes, starts=to_seconds(starts), ends=to_seconds(ends), now=now)
+    return availability.world_for_check(
+        session,
+        taken.rows(session, codes),
+        availability.settings(session),
+        starts=to_seconds(starts),
+        ends=to_seconds(ends),
+        now=now,
+    )
 
 
 def _violations(protocol: Protocol, booked: Appointment, world: World) -> list[Violation]:

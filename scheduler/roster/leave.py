@@ -20,7 +20,7 @@ from models import (
     from_seconds,
     to_seconds,
 )
-from scheduler import availability, closures
+from scheduler import availability, closures, taken
 from scheduler.actor import Actor
 from scheduler.engine.grid import Span
 from scheduler.errors import Invalid
@@ -104,7 +104,7 @@ def hits(session: Session, persons: Collection[str], span: Span) -> list[Hit]:
     starts, ends = _instants(span)
     query = (
         _HITS.where(Resource.code.in_(persons), Slot.starts < ends, Slot.ends > starts)
-        .where(Slot.starts > starts - availability.LONGEST_SLOT)
+        .where(Slot.starts > starts - taken.LONGEST_SLOT)
         .where(Slot.status.in_([each for each in ACTIVE_STATUSES if each not in ("pending", "fulfilled")]))
         .order_by(Slot.starts, Resource.ordinal)
     )

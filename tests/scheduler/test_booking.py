@@ -534,6 +534,24 @@ def test_a_closure_grows_into_the_place_that_a_booking_leaves(department: Databa
     assert done(department, blocked) == 0
 
 
+def test_closures_over_one_another_are_guarded_once_and_the_one_left_stays_guarded(department: Database) -> None:
+    def guarded(session: Session) -> list[tuple[datetime, datetime]]:
+        rows = session.execute(select(Slot.starts, Slot.ends).where(Slot.kind == "closure").order_by(Slot.starts))
+        return [(row.starts, row.ends) for row in rows]
+
+    def close(starts: datetime, ends: datetime) -> int:
+        entry = closures.ClosureEntry("CEUS-1", "closure", starts, ends)
+        return done(department, lambda s: closures.record(s, entry, actor=MANAGER, now=NOW)).id
+
+    day = timedelta(days=1)
+    season = close(NOW - 100 * day, NOW + 2 * day)  # begun long before the other
+    close(NOW + day, NOW + 3 * day)
+    assert done(department, guarded) == [(NOW - 100 * day, NOW + 2 * day), (NOW + 2 * day, NOW + 3 * day)]
+    done(department, lambda s: closures.withdraw(s, season, actor=MANAGER, now=NOW))
+    assert done(department, guarded) == [(NOW + day, NOW + 2 * day), (NOW + 2 * day, NOW + 3 * day)]
+    assert invariants.faults(department) == []
+
+
 @pytest.mark.parametrize(
     ("entry", "code"),
     [

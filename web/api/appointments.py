@@ -134,7 +134,7 @@ def book_appointment(json_data: BookAsked, headers_data: IdempotencyKey) -> Resp
     place()
 
     def work(session: Session, now: datetime) -> dict[str, Any]:
-        return plain(_book(session, asked, chosen, now=now))
+        return plain(rows.whole(session, _book(session, asked, chosen, now=now).public_id))
 
     protocol = chosen.protocol or asked.protocol
     with _fresh_proposals(chosen, patient=asked.patient, protocol=protocol, search=_anywhere):
@@ -214,8 +214,11 @@ def _change(id: UUID, work: Callable[[Session, str, int, datetime], Appointment]
     """Run one change on the version in If-Match and answer with the appointment as it now is."""
     version = version_asked()
     place()
-    body = site().transact(lambda session, now: plain(work(session, str(id), version, now)))
-    return answer(body)
+
+    def changed(session: Session, now: datetime) -> dict[str, Any]:
+        return plain(rows.whole(session, work(session, str(id), version, now).public_id))
+
+    return answer(site().transact(changed))
 
 
 @api.post("/appointments/<uuid:id>/confirm")
