@@ -20,13 +20,14 @@ from web.pages.health import bp as health
 from web.pages.home import bp as home
 from web.pages.lists import bp as lists
 from web.pages.patients import bp as patients
+from web.pages.roster import bp as roster
 from web.pages.ward import bp as ward
 from web.pages.week import bp as week
 from web.settings import Settings, secret_key
 from web.site import Site
 from web.version import VERSION
 
-BLUEPRINTS = (health, documents, accounts, home, account, book, patients, board, week, lists, ward, feeds, api)
+BLUEPRINTS = (health, documents, accounts, home, account, book, patients, board, week, lists, ward, roster, feeds, api)
 """Every part of the site. Each view in them declares its policy, or the application does not start."""
 
 

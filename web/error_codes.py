@@ -342,6 +342,7 @@ CODES: dict[str, Words] = {
     ),
     "unknown-feed": Words(404, N_("No such subscription"), N_("It was revoked or has run out. Make a new one.")),
     # Board and ward.
+    "bad-day": Words(422, N_("Not a day"), N_("“%(value)s” is not a day. Write it like 2026-12-01.")),
     "bad-time": Words(422, N_("Not a time"), N_("“%(value)s” is not a time. Write it like 09:30 or 0930.")),
     "nothing-to-undo": Words(
         409, N_("Nothing to take back"), N_("It was not moved, or something else was done since.")

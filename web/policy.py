@@ -35,6 +35,8 @@ MARK = frozenset({"nurse", "physician", "recorder", "administrator"})
 """Write down milestones."""
 WARD = frozenset({"nurse", "manager", "administrator"})
 """Admit, transfer, discharge, extend."""
+ROSTER = frozenset({"nurse", "manager", "administrator"})
+"""Keep the roster: the desk hears first that somebody is ill, and every entry names who wrote it (docs/web.md)."""
 FEED = frozenset({"nurse", "physician", "manager", "administrator"})
 """Make a calendar subscription."""
 

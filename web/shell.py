@@ -48,6 +48,7 @@ def menu() -> list[Entry]:
         (gettext("Lists"), "/lists", "l"),
         (gettext("Ward"), "/ward", "w"),
         (gettext("Patients"), "/patients", "p"),
+        (gettext("Roster"), "/roster", "r"),
     )
     return [Entry(label, path, key, _is_here(path)) for label, path, key in entries if policy.may_open(path)]
 

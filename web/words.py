@@ -4,12 +4,14 @@ Every function takes a code and returns words; a code that nobody named yet come
 in a protocol file shows up instead of failing a page.
 """
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 
 from flask import Flask
 from flask_babel import lazy_gettext as _
 from flask_babel import lazy_pgettext as pgettext
+from jinja2 import pass_context
+from jinja2.runtime import Context
 
 Words = Mapping[str, Any]
 
@@ -123,6 +125,39 @@ CLOSURES: Words = {
     "closure": pgettext("closure", "Closed"),
     "maintenance": pgettext("closure", "Maintenance"),
 }
+
+LEAVES: Words = {
+    "annual": pgettext("leave", "Annual"),
+    "sick": pgettext("leave", "Sick"),
+    "rest": pgettext("leave", "Day off"),
+    "study": pgettext("leave", "Study"),
+    "away": pgettext("leave", "Away"),
+}
+"""Reasons of leave that have a word; any other reason is shown as written."""
+
+DUTIES: Words = {
+    "on-call": pgettext("duty", "On call"),
+    "late": pgettext("duty", "Late"),
+    "morning": pgettext("duty", "Morning"),
+    "afternoon": pgettext("duty", "Afternoon"),
+}
+
+DUTY_SIGNS: Words = {
+    "on-call": pgettext("duty sign", "Call"),
+    "late": pgettext("duty sign", "Late"),
+}
+"""As short as a cell of the roster is narrow."""
+
+PRESENCES: Words = {
+    "on": pgettext("presence", "at work"),
+    "part": pgettext("presence", "partly away"),
+    "leave": pgettext("presence", "on leave"),
+    "closed": pgettext("presence", "not available"),
+    "off": pgettext("presence", "no session"),
+    "holiday": pgettext("presence", "holiday"),
+    "extra": pgettext("presence", "comes in"),
+}
+"""States of a half day on the roster (scheduler/roster/week.py)."""
 
 TITLES: Words = {
     "professor": _("Professor"),
@@ -240,6 +275,26 @@ def closure(code: str | None) -> str:
     return _said(CLOSURES, code)
 
 
+def leave(reason: str | None) -> str:
+    """Name why somebody is on leave; a reason of their own comes back as written."""
+    return _said(LEAVES, reason)
+
+
+def duty(code: str | None) -> str:
+    """Name a duty of the roster."""
+    return _said(DUTIES, code)
+
+
+def duty_sign(code: str | None) -> str:
+    """Name a duty in a cell of the roster."""
+    return _said(DUTY_SIGNS, code)
+
+
+def presence(code: str | None) -> str:
+    """Name the state of a half day on the roster."""
+    return _said(PRESENCES, code)
+
+
 def title(code: str | None) -> str:
     """Name a person's grade."""
     return _said(TITLES, code)
@@ -278,9 +333,24 @@ def install(app: Flask) -> None:
         flag,
         confirmation,
         closure,
+        leave,
+        duty,
+        duty_sign,
+        presence,
         title,
         family,
         blocker,
         cancelled,
     )
-    app.jinja_env.filters.update({f"{function.__name__}_word": function for function in named}, state=state)
+    app.jinja_env.filters.update({f"{word.__name__}_word": _when_rendered(word) for word in named}, state=state)
+
+
+def _when_rendered(word: Callable[[str | None], str]) -> Callable[[Context, str | None], str]:
+    """Return a filter for a word. Without the context, the word for a constant would be said once, when the template
+    is compiled, and stay in the language of whoever came first."""
+
+    @pass_context
+    def said(_: Context, code: str | None) -> str:
+        return word(code)
+
+    return said

@@ -79,6 +79,15 @@ def test_no_message_stands_in_the_catalogue_twice() -> None:
     assert twice == []
 
 
+def test_a_word_for_a_constant_is_said_in_each_readers_language(app: Flask) -> None:
+    template = app.jinja_env.from_string('{{ "leave"|closure_word }}')
+    said = []
+    for language in i18n.LANGUAGES:
+        with app.test_request_context("/"), i18n.speaking(language):
+            said.append(template.render())
+    assert said == ["休假", "On leave"]
+
+
 def test_no_template_holds_chinese_of_its_own() -> None:
     found = {
         str(path.relative_to(WEB)): CJK.findall(

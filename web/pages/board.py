@@ -11,7 +11,7 @@ from flask_babel import gettext, pgettext
 from sqlalchemy.orm import Session
 
 from models import MILESTONES, Appointment
-from scheduler import audit, booking, dayboard, lifecycle
+from scheduler import audit, booking, dayboard, lifecycle, roster
 from scheduler.booking import moving, rows
 from scheduler.dayboard import Case
 from scheduler.errors import DomainError, Invalid, NotFound, StaleVersion
@@ -110,6 +110,7 @@ def _render(session: Session, day: date, said: Said, *, opened: str | None = Non
         names=Names.load(session),
         milestones=MILESTONES,
         here=_here(day),
+        on_call=roster.on_call(session, day),
         count=len({block.case.step for block in blocks}),
         look_class=LOOK_CLASS,
         look_word=look_word,

@@ -12,7 +12,7 @@ from sqlalchemy.orm import Session
 
 from models import Slot, Step
 from models.appointment import ACTIVE_STATUSES
-from scheduler import audit, dayboard, ward
+from scheduler import audit, dayboard, roster, ward
 from scheduler.dayboard import Case
 from scheduler.errors import Conflict
 from web import policy as rights
@@ -90,6 +90,7 @@ def _facts(session: Session, day: date, now: datetime) -> dict[str, Any]:
         "counts": _counts(cases),
         "tonight": _tonight(session, day, now),
         "mine": _mine(session, starts, ends, now) if g.actor.resource else None,
+        "on_call": roster.on_call(session, day),
         "todos": _todos(session, now) if rights.may(rights.BOOK) else [],
     }
 
