@@ -8,7 +8,7 @@ import pytest
 from sqlalchemy import Connection, event, select, update
 from sqlalchemy.orm import Session
 
-from models import Audit, Closure, Department, Duty, Outbox, Privilege, Resource, migrate
+from models import Audit, Closure, Department, Duty, Outbox, Privilege, Resource, Schedule, migrate
 from models.database import Database
 from scheduler import closures, roster
 from scheduler.errors import Invalid
@@ -19,6 +19,19 @@ from tests.factories import MANAGER, booked, done
 
 MONDAY, TUESDAY, FRIDAY, SATURDAY = (date(2026, 11, 30) + timedelta(days=number) for number in (0, 1, 4, 5))
 ZONE = "Asia/Shanghai"
+
+
+@pytest.fixture
+def department(department: Database) -> Database:
+    """dr-03 works Monday to Friday 08:00 to 17:30 here, whatever else the real one does."""
+    done(department, whole_weeks)
+    return department
+
+
+def whole_weeks(session: Session) -> None:
+    staff = select(Schedule.id).where(Schedule.code == "staff").scalar_subquery()
+    session.execute(update(Resource).where(Resource.code == "dr-03").values(schedule_id=staff))
+    session.execute(update(Department).values(revision=Department.revision + 1))
 
 
 def put(session: Session, kind: str = "on-call", person: str = "dr-03", day: date = TUESDAY, **more: Any) -> bool:

@@ -306,5 +306,5 @@ def _act(cell: str, done: str, work: Callable[[Session, datetime], Any]) -> Any:
         said = Said(error=error, form=dict(request.form))
         with site().read() as session:
             return _render(session, at.date, said, cell=cell, status=errors.status_of(error))
-    kept = {name: request.args.get(name) for name in ("group", "q")}
+    kept: dict[str, Any] = {name: request.args.get(name) for name in ("group", "q")}
     return redirect(url_for("roster.week", when=at.date.isoformat(), cell=cell, done=done, **kept), 303)
