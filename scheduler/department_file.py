@@ -35,6 +35,7 @@ from scheduler.department_entries import (
 from scheduler.engine.entry import BadProtocol
 from scheduler.engine.protocol import Protocol
 from scheduler.errors import Invalid, SetupError
+from scheduler.licences import mark_of
 
 FILE = "department.toml"
 IMPORTED = "imported"
@@ -424,7 +425,7 @@ def _differs(row: Resource, entry: ResourceEntry, ordinal: int, schedule_id: int
         any(getattr(row, name) != getattr(entry, name) for name in _COPIED)
         or (row.active, row.ordinal, row.schedule_id) != (True, ordinal, schedule_id)
         or tuple(row.attributes) != entry.attributes
-        or row.licences_digest != licences_digest(entry)
+        or row.licences_digest != mark_of(entry.licences)
     )
 
 
@@ -440,17 +441,12 @@ def _wanted(entry: ResourceEntry) -> Iterator[_Licence]:
         yield licence.family, licence.level, licence.first, licence.last
 
 
-def licences_digest(entry: ResourceEntry) -> str:
-    """Return the SHA-256 of a person's licences in the files. While it stays the same, edits in /admin stand."""
-    return hashlib.sha256(repr(sorted(map(str, _wanted(entry)))).encode()).hexdigest()
-
-
 def _set_resource(row: Resource, entry: ResourceEntry, ordinal: int, schedule_id: int) -> None:
     for name in _COPIED:
         setattr(row, name, getattr(entry, name))
     row.attributes, row.active, row.ordinal, row.schedule_id = list(entry.attributes), True, ordinal, schedule_id
     row.revision = (row.revision or 0) + 1
-    mark = licences_digest(entry)
+    mark = mark_of(entry.licences)
     if row.licences_digest != mark:
         row.licences_digest = mark
         if row.id is None or _held(row) != set(_wanted(entry)):

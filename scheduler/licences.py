@@ -43,8 +43,8 @@ def held(row: Resource) -> tuple[Licence, ...]:
 
 
 def mark_of(licences: Iterable[Licence]) -> str:
-    """Return a short mark of licences: the version a form was made on."""
-    return hashlib.sha256(repr(sorted(map(str, licences))).encode()).hexdigest()[:16]
+    """Return the SHA-256 of licences in any order: the version a form was made on, and what the files last gave."""
+    return hashlib.sha256(repr(sorted(map(str, licences))).encode()).hexdigest()
 
 
 def change(

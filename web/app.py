@@ -13,6 +13,7 @@ from web.accounts.pages import bp as accounts
 from web.api import api
 from web.feeds import bp as feeds
 from web.pages.account import bp as account
+from web.pages.admin import admin
 from web.pages.board import bp as board
 from web.pages.book import bp as book
 from web.pages.documents import bp as documents
@@ -27,7 +28,9 @@ from web.settings import Settings, secret_key
 from web.site import Site
 from web.version import VERSION
 
-BLUEPRINTS = (health, documents, accounts, home, account, book, patients, board, week, lists, ward, roster, feeds, api)
+BLUEPRINTS = (
+    *(health, documents, accounts, home, account, book, patients, board, week, lists, ward, roster, admin, feeds, api),
+)
 """Every part of the site. Each view in them declares its policy, or the application does not start."""
 
 

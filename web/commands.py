@@ -1,7 +1,6 @@
 """Commands that serve: serve, jobs, all; and those that open doors: user, token. `run.py` registers them."""
 
 import contextlib
-import secrets
 import signal
 import socket
 import subprocess
@@ -161,7 +160,7 @@ def user() -> None:
 
 
 def _password(given: str | None) -> str:
-    return given or secrets.token_urlsafe(12)
+    return given or users.made_up()
 
 
 @user.command("add")

@@ -66,6 +66,9 @@ CODES: dict[str, Words] = {
     "protocol-unchanged": Words(
         422, N_("Nothing was changed"), N_("This says the same as version %(version)s of %(protocol)s.")
     ),
+    "protocol-exists": Words(
+        409, N_("This code exists"), N_("There is already a procedure %(protocol)s. Open it, or choose another code.")
+    ),
     "already-withdrawn": Words(
         409, N_("Already withdrawn"), N_("Version %(version)s of %(protocol)s ends it already.")
     ),
@@ -228,6 +231,11 @@ CODES: dict[str, Words] = {
     "not-admitted": Words(409, N_("Not on the ward"), N_("This stay is %(status)s.")),
     "bed-occupied": Words(409, N_("The bed is occupied"), N_("Somebody lies in bed %(resource)s %(span)s.")),
     "bed-closed": Words(409, N_("The bed is closed"), N_("Bed %(bed)s is closed until %(until)s.")),
+    "last-administrator": Words(
+        409,
+        N_("The last administrator"),
+        N_("%(login)s is the last account that may administer. Give somebody else that role first."),
+    ),
     "login-taken": Words(409, N_("This sign-in name exists"), N_("There is already an account %(login)s.")),
     "name-taken": Words(409, N_("This name exists"), N_("There is already a token called %(name)s.")),
     "room-not-imported": Words(

@@ -40,6 +40,11 @@ ROSTER = frozenset({"nurse", "manager", "administrator"})
 FEED = frozenset({"nurse", "physician", "manager", "administrator"})
 """Make a calendar subscription."""
 
+OVERSEE = frozenset({"manager", "administrator"})
+"""Look into the administration."""
+ADMINISTER = frozenset({"administrator"})
+"""Publish protocols, change licences and accounts."""
+
 BUILT_IN = {"static", "openapi.spec"}
 """Views of the framework, which carry no decorator: files of the front end and the public API description."""
 

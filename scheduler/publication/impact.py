@@ -31,6 +31,7 @@ class Misfit:
     """A booking that would break rules under the new version, were it not to keep its own."""
 
     appointment: str
+    record_number: str
     starts: datetime
     violations: tuple[Violation, ...]
 
@@ -55,8 +56,12 @@ def impact(session: Session, protocol: Protocol, on: date, *, now: datetime) -> 
     booked = _whole(session, ids)
     world = _world(session, booked, now)
     judged = [(each, tuple(_violations(protocol, each, world))) for each in booked]
-    misfits = tuple(Misfit(each.public_id, each.steps[0].starts, broken) for each, broken in judged if broken)
+    misfits = tuple(_misfit(each, broken) for each, broken in judged if broken)
     return Impact(kept, len(booked), misfits)
+
+
+def _misfit(booked: Appointment, broken: tuple[Violation, ...]) -> Misfit:
+    return Misfit(booked.public_id, booked.patient.record_number, booked.steps[0].starts, broken)
 
 
 def _coming(code: str, since: datetime) -> Select[int]:

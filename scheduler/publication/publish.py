@@ -32,10 +32,12 @@ class Edition:
 def prepared(session: Session, edition: Edition, *, now: datetime) -> dict[str, Any]:
     """Return the document as it would be stored: numbered, dated, judged against the department.
 
-    Raises StaleVersion where somebody published since it was begun, ProtocolRefused, Invalid("protocol-code-differs" |
-    "effective-in-past" | "protocol-unchanged").
+    Raises StaleVersion where somebody published since it was begun, Conflict("protocol-exists") for a new code that is
+    not new, ProtocolRefused, Invalid("protocol-code-differs" | "effective-in-past" | "protocol-unchanged").
     """
     newest = catalogue.newest(session, edition.code)
+    if newest and not edition.basis:
+        raise Conflict("protocol-exists", protocol=edition.code)
     if newest != edition.basis:
         raise StaleVersion(protocol=edition.code, expected=edition.basis, actual=newest)
     today = availability.today(session, now)

@@ -34,17 +34,19 @@ def read_text(text: str) -> dict[str, Any]:
     try:
         return tomllib.loads(text.replace("\r\n", "\n"))
     except (tomllib.TOMLDecodeError, RecursionError) as error:
-        raise ProtocolRefused([_fault("unreadable", **_told(error))]) from error
+        raise ProtocolRefused([_fault("unreadable", **_told(error, text))]) from error
 
 
 def _fault(reason: str, **facts: Any) -> Fault:
     return Fault("", "document", reason, facts)
 
 
-def _told(error: Exception) -> dict[str, Any]:
+def _told(error: Exception, text: str) -> dict[str, Any]:
+    """Say what the parser found and where; without a place it was the end of the text."""
     found = _POSITION.search(str(error))
-    place = {"line": int(found[1]), "column": int(found[2])} if found else {}
-    return place | {"error": str(error).split(" (at ")[0] if str(error) else type(error).__name__}
+    *lines, last = text.splitlines() or [""]
+    line, column = (int(found[1]), int(found[2])) if found else (len(lines) + 1, len(last) + 1)
+    return {"line": line, "column": column, "error": str(error).split(" (at ")[0] or type(error).__name__}
 
 
 def write_text(document: Mapping[str, Any]) -> str:

@@ -85,6 +85,7 @@ def test_texts_with_quotes_and_odd_keys_survive() -> None:
 @pytest.mark.parametrize(
     ("text", "why", "facts"),
     [
+        ("code = ", "unreadable", {"line": 1, "column": 8}),
         ("code = \n", "unreadable", {"line": 1, "column": 8, "error": "Invalid value"}),
         ("a = 1\na = 2\n", "unreadable", {"line": 2, "column": 6, "error": "Cannot overwrite a value"}),
         ("x" * 70_000, "too-long", {"length": 70_000, "most": 65_536}),
@@ -214,7 +215,8 @@ def test_of_two_who_publish_at_once_one_wins_and_the_other_is_told(department: D
         ({"reason": "  "}, "reason-missing"),
         ({"reason": "长" * 501}, "text-too-long"),
         ({"reason": "a\x00b"}, "control-characters"),
-        ({"basis": 0}, "stale-version"),
+        ({"basis": 0}, "protocol-exists"),
+        ({"basis": 2}, "stale-version"),
         ({"code": "BX-LIV"}, "protocol-code-differs"),
         ({"on": TODAY - timedelta(days=1)}, "effective-in-past"),
     ],

@@ -1,6 +1,7 @@
 """Accounts of people: make one, change its password, disable it. Every change ends the sessions it outdates."""
 
 import re
+import secrets
 from datetime import datetime
 
 from sqlalchemy import select
@@ -16,6 +17,8 @@ from web.accounts.passwords import STANDARD, Cost
 
 LOGIN = re.compile(r"[\w.@+-]{1,64}")
 """Letters of any script, digits and . @ + - _; kept in lower case."""
+
+LONGEST_NAME = 100
 
 
 def create_user(
@@ -45,7 +48,7 @@ def create_user(
     passwords.check(password, login)
     user = User(
         login=login.casefold(),
-        name=name,
+        name=_name(name),
         password_hash=passwords.make(password, cost),
         role=role,
         resource_id=_resource_id(session, resource_code),
@@ -79,12 +82,78 @@ def set_password(
     _record(session, "password-changed", user, actor, now)
 
 
+def made_up() -> str:
+    """Return a password nobody chose: 96 random bits in 16 characters."""
+    return secrets.token_urlsafe(12)
+
+
 def disable(session: Session, login: str, *, now: datetime, actor: Actor = SYSTEM) -> None:
-    """Shut an account out at once: no sign-in, no session, and its feeds answer 404. Raises NotFound."""
+    """Shut an account out at once: no sign-in, no session, and its feeds answer 404.
+
+    Raises NotFound, Conflict("last-administrator").
+    """
     user = _known(session, login)
+    _keep_an_administrator(session, user)
     user.disabled = True
     sessions.close_all(session, user.id)
     _record(session, "user-disabled", user, actor, now)
+
+
+def enable(session: Session, login: str, *, now: datetime, actor: Actor = SYSTEM) -> None:
+    """Let a disabled account in again, with the password it had. Raises NotFound."""
+    user = _known(session, login)
+    user.disabled = False
+    _record(session, "user-enabled", user, actor, now)
+
+
+def change(
+    session: Session,
+    login: str,
+    *,
+    name: str,
+    role: str,
+    resource_code: str | None,
+    now: datetime,
+    actor: Actor = SYSTEM,
+) -> None:
+    """Give an account another name, role or practitioner; a new role ends its sessions.
+
+    Raises NotFound, Invalid("unknown-role" | "unknown-resource" | "name-empty" | …), Conflict("last-administrator").
+    """
+    user = _known(session, login)
+    if role not in ROLES:
+        raise Invalid("unknown-role", role=role)
+    if role != "administrator":
+        _keep_an_administrator(session, user)
+    before = {"name": user.name, "role": user.role}
+    user.name, user.resource_id = _name(name), _resource_id(session, resource_code)
+    if user.role != role:
+        user.role = role
+        sessions.close_all(session, user.id)
+    _record(session, "user-changed", user, actor, now, role=role, before=before["role"])
+
+
+def _name(text: str) -> str:
+    name = text.strip()
+    if not name:
+        raise Invalid("name-empty")
+    if len(name) > LONGEST_NAME:
+        raise Invalid("text-too-long", field="name", limit=LONGEST_NAME)
+    if not name.isprintable():
+        raise Invalid("control-characters", field="name")
+    return name
+
+
+def _keep_an_administrator(session: Session, user: User) -> None:
+    """Refuse to lose the last account that may administer; one of the demonstration stands for no real one.
+
+    The administrators are locked, so that two cannot shut each other out at once.
+    """
+    query = select(User).where(User.role == "administrator", ~User.disabled).order_by(User.id).with_for_update()
+    standing = session.scalars(query).all()
+    others = [each for each in standing if each is not user and each.demonstration <= user.demonstration]
+    if user in standing and not others:
+        raise Conflict("last-administrator", login=user.login)
 
 
 def by_login(session: Session, login: str) -> User | None:

@@ -1,0 +1,76 @@
+"""Closures, maintenance and leave to come, with what is booked inside."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+
+from sqlalchemy import func, select
+from sqlalchemy.orm import Session, joinedload
+
+from models import ACTIVE_STATUSES, Appointment, Closure, Resource, Slot, Step
+from scheduler import closures
+from scheduler.availability import LONGEST_SLOT
+
+MOST = 100
+"""Records shown, the soonest."""
+
+
+@dataclass(frozen=True, slots=True)
+class Coming:
+    """A closure that is not over, with how many bookings stand inside."""
+
+    row: Closure
+    resource: Resource
+    inside: int
+
+
+@dataclass(frozen=True, slots=True)
+class Inside:
+    """A closure and the bookings that stand inside it."""
+
+    row: Closure
+    resource: Resource
+    booked: Sequence[Appointment]
+
+
+def coming(session: Session, now: datetime) -> list[Coming]:
+    """Return the closures that are not over, the soonest first."""
+    counts = (
+        select(Closure.id, func.count(func.distinct(Step.appointment_id)))
+        .join(Slot, Slot.resource_id == Closure.resource_id)
+        .join(Step, Step.id == Slot.step_id)
+        .where(
+            Closure.ends > now,
+            Slot.status.in_(ACTIVE_STATUSES),
+            Slot.starts < Closure.ends,
+            Slot.ends > Closure.starts,
+            Slot.starts > now - LONGEST_SLOT,
+        )
+        .group_by(Closure.id)
+    )
+    booked: dict[int, int] = dict(session.execute(counts).all())
+    query = (
+        select(Closure, Resource)
+        .join(Resource, Resource.id == Closure.resource_id)
+        .where(Closure.ends > now)
+        .order_by(Closure.starts, Resource.ordinal)
+        .limit(MOST)
+    )
+    return [Coming(row, resource, booked.get(row.id, 0)) for row, resource in session.execute(query)]
+
+
+def inside(session: Session, asked: str) -> Inside | None:
+    """Return the closure whose number stands in the address, with what is booked inside."""
+    row = session.get(Closure, int(asked)) if asked.isascii() and asked.isdecimal() and len(asked) < 10 else None
+    if row is None:
+        return None
+    ids = closures.bookings_inside(session, row)
+    query = (
+        select(Appointment)
+        .where(Appointment.public_id.in_(ids))
+        .options(
+            joinedload(Appointment.patient), joinedload(Appointment.protocol_version), joinedload(Appointment.steps)
+        )
+    )
+    booked = sorted(session.scalars(query).unique(), key=lambda each: ids.index(each.public_id))
+    return Inside(row, session.get_one(Resource, row.resource_id), booked)
