@@ -1,0 +1,65 @@
+"""Publishing a version in a real browser: by keyboard, with and without scripts, down to the width of a phone."""
+
+from datetime import date
+
+import pytest
+from playwright.sync_api import Page, expect
+
+from models.database import Database
+from scheduler import catalogue
+from tests import factories
+from tests.web.people import PASSWORD, add
+
+
+PAGES = (
+    *("", "/protocols", "/protocols/CP-TACE-ABL-S", "/protocols/CP-TACE-ABL-S/edit"),
+    *("/people", "/people/dr-03", "/accounts", "/department"),
+)
+
+
+def sign_in(page: Page) -> None:
+    page.goto("/login?next=/admin/protocols")
+    page.fill("[name=login]", "boss")
+    page.fill("[name=password]", PASSWORD)
+    page.keyboard.press("Enter")
+    expect(page.locator("h1")).to_have_text("方案")
+
+
+@pytest.fixture
+def boss(page: Page, department: Database) -> Page:
+    add(department, "boss", "administrator")
+    sign_in(page)
+    return page
+
+
+def newest(db: Database) -> int:
+    with db.read() as session:
+        return catalogue.newest(session, "BX-FNA")
+
+
+def test_a_version_is_found_changed_checked_and_published(boss: Page, department: Database) -> None:
+    factories.done(department, factories.booked)
+    boss.fill("#protocols-q", "xzcc")
+    expect(boss.locator(".protocols tbody tr")).to_have_count(1)
+    boss.click("text=BX-FNA")
+    boss.keyboard.press("e")
+    boss.fill("[name='step.0.phases.setup']", "15")
+    boss.fill("[name=reason]", "实测")
+    boss.fill("[name=effective_from]", "2026-12-01")
+    boss.keyboard.press("Enter")
+    checked = boss.locator(".admin-checked")
+    expect(checked).to_contain_text("3 分钟 → 15 分钟")
+    expect(checked).to_contain_text("该日起的 1 个预约保持原版本")
+    assert newest(department) == 1
+    boss.click("button[value=publish]")
+    expect(boss.locator(".np-banner-good")).to_contain_text("第 2 版已发布")
+    with department.read() as session:
+        assert catalogue.current(session, "BX-FNA", date(2026, 12, 1)).version == 2
+
+
+@pytest.mark.parametrize("width", [360, 768, 1920])
+def test_no_page_of_the_administration_is_wider_than_the_screen(boss: Page, width: int) -> None:
+    boss.set_viewport_size({"width": width, "height": 800})
+    for path in PAGES:
+        boss.goto(f"/admin{path}")
+        assert boss.evaluate("document.documentElement.scrollWidth") <= width, path
