@@ -130,6 +130,11 @@ def parsed(row: ProtocolVersion) -> Protocol:
     return _understood(row).protocol
 
 
+def ends(row: ProtocolVersion) -> bool:
+    """Tell whether a version withdraws its protocol."""
+    return _understood(row).withdrawn
+
+
 def _understood(row: ProtocolVersion) -> _Understood:
     if row.digest not in _known:
         _known[row.digest] = _Understood(read(row.document), is_withdrawn(row.document))

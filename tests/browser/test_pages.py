@@ -35,6 +35,15 @@ PAGES = {
     "ward.the_ward": ["/ward", "/ward?bed=BED-03", "/ward?bed=BED-17"],
     "patients.table": ["/patients", "/patients?q=zxm"],
     "patients.record": ["/patients/{patient}"],
+    "admin.overview": ["/admin"],
+    "admin.protocols": ["/admin/protocols", "/admin/protocols?q=nothing+is+called+so"],
+    "admin.protocol": ["/admin/protocols/CP-TACE-ABL-S"],
+    "admin.edit": ["/admin/protocols/HDR/edit", "/admin/protocols/HDR/edit?as=text", "/admin/protocols/new/edit"],
+    "admin.people": ["/admin/people"],
+    "admin.one": ["/admin/people/dr-03", "/admin/people/nurse-01"],
+    "admin.accounts": ["/admin/accounts"],
+    "admin.account": ["/admin/accounts/somebody"],
+    "admin.department": ["/admin/department"],
     "feeds.overview": ["/feeds", "/feeds?resource=OR-1"],
     "documents.error_codes": ["/docs/errors"],
 }
@@ -59,6 +68,7 @@ def now() -> Any:
 @pytest.fixture
 def addresses(app: Flask, department: Database) -> Callable[[str], list[str]]:
     """Return the addresses that a role may open, with the ids of this database in them."""
+    add(department, "somebody")
     with department.read() as session:
         step = session.scalars(select(Step).where(Step.status == "in-progress")).first()
         assert step is not None

@@ -109,8 +109,8 @@ def test_the_list_tells_the_next_version_and_what_was_withdrawn(boss: FlaskClien
     factories.done(department, work)
     page = boss.get("/admin/protocols").text
     assert "2 · 2026-12-08" in page
-    assert "CEUS" in page.split("admin-gone")[1]
-    assert "CEUS" not in page.split("admin-gone")[0]
+    assert "<code>CEUS</code>" in page.split("admin-gone")[1]
+    assert "<code>CEUS</code>" not in page.split("admin-gone")[0]
 
 
 def test_a_protocol_is_drawn_with_its_numbers_its_intervals_and_its_nights(boss: FlaskClient) -> None:

@@ -12,8 +12,8 @@ from web import i18n, policy
 from web.help import TEMPLATES, help_file
 from web.site import is_api
 
-FRAGMENTS = {"book.find_patients"}
-"""Addresses that answer a part of a page, never a page."""
+FRAGMENTS = {"book.find_patients", "admin.protocol_text"}
+"""Addresses that answer a part of a page or a file, never a page."""
 
 
 def pages(app: Flask) -> Iterator[Rule]:

@@ -9,7 +9,7 @@ from sqlalchemy.orm import Session, joinedload
 
 from models import ACTIVE_STATUSES, Appointment, Closure, Resource, Slot, Step
 from scheduler import closures
-from scheduler.availability import LONGEST_SLOT
+from scheduler.taken import LONGEST_SLOT
 
 MOST = 100
 """Records shown, the soonest."""

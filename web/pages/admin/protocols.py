@@ -37,6 +37,8 @@ class Row:
     visits: int
     version: ProtocolVersion
     coming: ProtocolVersion | None
+    ends: bool
+    """True: what comes withdraws the protocol."""
     keys: str
 
 
@@ -46,6 +48,7 @@ class Edition:
 
     row: ProtocolVersion
     state: str
+    withdrawn: bool
     changes: tuple[Said, ...]
 
 
@@ -80,7 +83,7 @@ def _table(session: Session, on: date) -> tuple[list[Row], list[Row]]:
     for versions in by_code.values():
         now = next((row for row in versions if row.effective_from <= on), None)
         coming = coming_after(versions, now, on)
-        over = now is not None and catalogue.is_withdrawn(now.document) and coming is None
+        over = now is not None and catalogue.ends(now) and coming is None
         if over and catalogue.parsed(versions[0]).family == "imported":
             continue  # names of an imported log, withdrawn from the beginning
         (gone if over else alive).append(_row(now or versions[-1], coming))
@@ -108,6 +111,7 @@ def _row(version: ProtocolVersion, coming: ProtocolVersion | None) -> Row:
         visits=len(protocol.steps),
         version=version,
         coming=coming,
+        ends=coming is not None and catalogue.ends(coming),
         keys=" ".join((version.code, version.name_zh, version.name_en, pinyin, initials, family, protocol.family)),
     )
 
@@ -135,7 +139,8 @@ def _show(code: str, *, notice: DomainError | None = None, status: int = 200) ->
             supply=parsed.supply,
             editions=_editions(versions, on),
             newest=versions[0],
-            withdrawn=catalogue.is_withdrawn(row.document),
+            over=catalogue.ends(versions[0]),
+            withdrawn=catalogue.ends(row),
             notice=notice,
             done=request.args.get("done"),
             form=request.form,
@@ -166,7 +171,7 @@ def _editions(versions: list[ProtocolVersion], on: date) -> list[Edition]:
     coming = coming_after(versions, in_force, on)
     before: list[ProtocolVersion | None] = [*versions[1:], None]
     return [
-        Edition(row, _state(row, in_force, coming, on), _changes(earlier, row))
+        Edition(row, _state(row, in_force, coming, on), catalogue.ends(row), _changes(earlier, row))
         for row, earlier in zip(versions, before, strict=True)
     ]
 
