@@ -13,6 +13,7 @@ from zoneinfo import ZoneInfo
 from calendars import ical
 from scheduler import patients
 from scheduler.dayboard import Case, Held
+from scheduler.patients.flags import Flag
 
 PRIVACY = ("busy", "code", "initials", "full")
 """From the least said to the most: only that somebody is busy; codes (the default); initials; name and number."""
@@ -55,6 +56,10 @@ class Wording:
     details: str
     weekdays: tuple[str, ...]
     roles: tuple[tuple[str, str], ...]
+    minded: str
+    flags: tuple[tuple[str, str], ...]
+    until: str
+    """Of a flag; %s is the day."""
 
     def role(self, code: str) -> str:
         return dict(self.roles).get(code, code)
@@ -213,6 +218,8 @@ def _lines(each: Shown, pathway: Pathway, feed: Feed, zone: ZoneInfo) -> Iterato
             yield words.needs_a_place
         if feed.privacy in NAMED:
             yield words.named(case.step_zh, case.step_en)
+        if feed.privacy == "full" and case.patient.flags:
+            yield f"{words.minded}: {'; '.join(_flag(flag, words) for flag in case.patient.flags)}"
         for held in case.team:
             yield f"{words.role(held.role)}: {words.named(held.name_zh, held.name_en)}"
         if bed := _planned_bed(case):
@@ -221,6 +228,11 @@ def _lines(each: Shown, pathway: Pathway, feed: Feed, zone: ZoneInfo) -> Iterato
             yield f"{words.pathway}:"
             yield from (_sibling(number, each, feed, zone) for number, each in enumerate(pathway.steps, 1))
     yield f"{words.details}: {link(feed, case, zone)}"
+
+
+def _flag(flag: Flag, words: Wording) -> str:
+    until = words.until % flag.until if flag.until else ""
+    return " ".join(part for part in (dict(words.flags).get(flag.code, flag.code), flag.note, until) if part)
 
 
 def _sibling(number: int, step: Sibling, feed: Feed, zone: ZoneInfo) -> str:

@@ -15,7 +15,7 @@ from models.appointment import (
 from models.base import Base
 from models.department import Demonstration, Department, ProtocolVersion
 from models.encounter import BedStay, Encounter
-from models.patient import Patient
+from models.patient import Patient, PatientKey
 from models.resource import (
     PERSON_KINDS,
     RESOURCE_KINDS,
@@ -61,6 +61,7 @@ __all__ = [
     "OpeningSession",
     "Outbox",
     "Patient",
+    "PatientKey",
     "Privilege",
     "ProtocolVersion",
     "Resource",

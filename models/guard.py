@@ -179,7 +179,6 @@ PROBE_PATIENT: dict[str, Any] = {
     "record_number": "probe:guard",
     "name": "",
     "pinyin": "",
-    "initials": "",
     "sex": "unknown",
     "birth_date": "2000-01-01",
     "flags": "[]",

@@ -20,11 +20,13 @@ from models import (
     Slot,
     Step,
     from_seconds,
+    to_seconds,
 )
 from scheduler import availability, catalogue
 from scheduler.department_file import IMPORTED
-from scheduler.engine.grid import Span, day_start
+from scheduler.engine.grid import Span, day_start, local_date
 from scheduler.engine.protocol import Step as ProtocolStep
+from scheduler.patients.flags import Flag, in_force
 from scheduler.taken import LONGEST_STEP
 
 
@@ -55,7 +57,8 @@ class PatientLine:
     name: str
     sex: str
     birth_date: date
-    flags: tuple[str, ...]
+    flags: tuple[Flag, ...]
+    """Those in force on the day of the case."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -180,7 +183,7 @@ def cases(
 ) -> list[Case]:
     """Return the cases that overlap [starts, ends), by start; every filter is optional and they add up.
 
-    Three queries whatever the number of cases. Cancelled ones are included unless `statuses` says otherwise.
+    Five queries whatever the number of cases. Cancelled ones are included unless `statuses` says otherwise.
     A fact without slots counts for the room its milestones name.
     """
     query = _steps()
@@ -273,14 +276,15 @@ def _read(session: Session, query: Select[Any]) -> list[Case]:
     ids = [row.id for row in found]
     held, marks = _held(session, ids), _marks(session, ids)
     protocols = _protocols(session, {row.protocol_version_id for row in found})
-    return [_case(row, held[row.id], marks[row.id], protocols[row.protocol_version_id]) for row in found]
+    zone = availability.settings(session).zone if found else ""
+    return [_case(row, held[row.id], marks[row.id], protocols[row.protocol_version_id], zone) for row in found]
 
 
 _Mark = tuple[str, datetime, str | None]
 """Kind, instant, and the code of the room it happened in."""
 
 
-def _case(row: Any, held: list[Held], marks: list[_Mark], protocol: "_Protocol") -> Case:
+def _case(row: Any, held: list[Held], marks: list[_Mark], protocol: "_Protocol", zone: str) -> Case:
     step = protocol.steps[row.step_code].lasting(int((row.ends - row.starts).total_seconds()) // 60)
     return Case(
         step=row.step,
@@ -303,7 +307,9 @@ def _case(row: Any, held: list[Held], marks: list[_Mark], protocol: "_Protocol")
         ends=row.ends,
         created_at=row.created_at,
         updated_at=row.updated_at,
-        patient=PatientLine(row.patient, row.record_number, row.name, row.sex, row.birth_date, tuple(row.flags)),
+        patient=PatientLine(
+            row.patient, row.record_number, row.name, row.sex, row.birth_date, _flags(row.flags, row.starts, zone)
+        ),
         held=tuple(held),
         milestones=tuple((kind, at) for kind, at, _ in marks),
         ordinal=row.ordinal,
@@ -315,6 +321,10 @@ def _case(row: Any, held: list[Held], marks: list[_Mark], protocol: "_Protocol")
         source=row.source,
         happened_in=next((room for _, _, room in marks if room), None),
     )
+
+
+def _flags(kept: list[Any], at: datetime, zone: str) -> tuple[Flag, ...]:
+    return in_force(kept, local_date(to_seconds(at), zone)) if kept else ()
 
 
 CHUNK = 5000

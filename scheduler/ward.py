@@ -27,6 +27,7 @@ from models import (
     Slot,
     Step,
     from_seconds,
+    to_seconds,
     whole_second,
 )
 from scheduler import audit, availability, outbox, patients, taken
@@ -36,6 +37,7 @@ from scheduler.booking.telling import tell
 from scheduler.closures import Held
 from scheduler.engine.grid import day_start, local_date
 from scheduler.errors import Conflict, Invalid, NotFound, SlotTaken, StaleVersion
+from scheduler.patients.flags import Flag, in_force
 
 CLOCK_TOLERANCE = timedelta(minutes=5)
 """A ward clock may be this far ahead; later than that is a typing error."""
@@ -394,7 +396,7 @@ class Lying:
     name: str
     sex: str
     birth_date: date
-    flags: tuple[str, ...]
+    flags: tuple[Flag, ...]
     since: datetime
     admitted_at: datetime
     expected_end: datetime
@@ -410,6 +412,8 @@ class Expected:
     record_number: str
     name: str
     sex: str
+    flags: tuple[Flag, ...]
+    """Those in force on the day the bed is taken."""
     protocol: str
     starts: datetime
     ends: datetime
@@ -493,8 +497,9 @@ def _lying(session: Session, at: datetime) -> dict[int, Lying]:
         .outerjoin(Appointment, Appointment.id == Encounter.appointment_id)
         .where(BedStay.status == "active", BedStay.starts <= at, BedStay.ends > at)
     )
+    zone = availability.settings(session).zone
     return {
-        bed: Lying(encounter, version, patient, number, name, sex, born, tuple(flags), *rest)
+        bed: Lying(encounter, version, patient, number, name, sex, born, _minded(flags, at, zone), *rest)
         for bed, encounter, version, patient, number, name, sex, born, flags, *rest in session.execute(query)
     }
 
@@ -508,6 +513,7 @@ def _expected(session: Session, at: datetime, ahead_days: int) -> dict[int, list
             Patient.record_number,
             Patient.name,
             Patient.sex,
+            Patient.flags,
             ProtocolVersion.code,
             Slot.starts,
             Slot.ends,
@@ -529,9 +535,17 @@ def _expected(session: Session, at: datetime, ahead_days: int) -> dict[int, list
         .order_by(Slot.starts)
     )
     found: dict[int, list[Expected]] = {}
-    for bed, *fields in session.execute(query):
-        found.setdefault(bed, []).append(Expected(*fields))
+    zone = availability.settings(session).zone
+    for bed, booking, patient, number, name, sex, flags, protocol, starts, *rest in session.execute(query):
+        minded = _minded(flags, starts, zone)
+        expected = Expected(booking, patient, number, name, sex, minded, protocol, starts, *rest)
+        found.setdefault(bed, []).append(expected)
     return found
+
+
+def _minded(flags: list[Any], at: datetime, zone: str) -> tuple[Flag, ...]:
+    """Return the flags in force on the local day of an instant."""
+    return in_force(flags, local_date(to_seconds(at), zone))
 
 
 def _closed(session: Session, at: datetime) -> dict[int, datetime]:
@@ -553,6 +567,8 @@ class Stay:
     appointment: str | None
     patient: str
     name: str
+    flags: tuple[Flag, ...]
+    """Those in force on the day the stay began."""
     starts: datetime
     ends: datetime | None
     expected_end: datetime
@@ -567,6 +583,7 @@ def stays(session: Session, starts: datetime, ends: datetime) -> list[Stay]:
             Appointment.public_id,
             Patient.public_id,
             Patient.name,
+            Patient.flags,
             BedStay.starts,
             BedStay.ends,
             Encounter.expected_end,
@@ -578,9 +595,20 @@ def stays(session: Session, starts: datetime, ends: datetime) -> list[Stay]:
         .where(BedStay.status == "active", BedStay.starts < ends, BedStay.ends > starts)
         .order_by(BedStay.starts, BedStay.id)
     )
+    zone = availability.settings(session).zone
     return [
-        Stay(bed, encounter, appointment, patient, name, first, None if last == FAR_FUTURE else last, expected)
-        for bed, encounter, appointment, patient, name, first, last, expected in session.execute(query)
+        Stay(
+            bed,
+            encounter,
+            appointment,
+            patient,
+            name,
+            _minded(flags, first, zone),
+            first,
+            None if last == FAR_FUTURE else last,
+            expected,
+        )
+        for bed, encounter, appointment, patient, name, flags, first, last, expected in session.execute(query)
     ]
 
 

@@ -26,7 +26,7 @@ def patient(session: Session, **given: Any) -> Patient:
         "sex": "male",
         "birth_date": date(1960, 1, 2),
     }
-    return patients.create(session, patients.PatientEntry(**entry | given), actor=NURSE, now=NOW)
+    return patients.create(session, patients.PatientEntry(**entry | given), actor=NURSE, now=NOW, anyway=True)
 
 
 def placements(

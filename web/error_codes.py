@@ -23,7 +23,7 @@ CODES: dict[str, Words] = {
     # What was asked cannot be meant.
     "invalid": Words(422, N_("Not valid"), N_("What was asked cannot be meant. Please check the entries.")),
     "validation": Words(422, N_("Some entries are not valid"), N_("Nothing was changed. See each entry's message.")),
-    "malformed": Words(400, N_("The request cannot be read"), N_("The body is not well-formed JSON.")),
+    "malformed": Words(400, N_("The request cannot be read"), N_("The body is not well-formed JSON in UTF-8.")),
     "naive-time": Words(
         422, N_("A time without a zone"), N_("%(field)s needs an offset, like 2026-12-01T09:30:00+08:00.")
     ),
@@ -109,7 +109,9 @@ CODES: dict[str, Words] = {
     "reason-missing": Words(
         422, N_("A reason is needed"), N_("Please say why; the reason is kept with the appointment.")
     ),
-    "text-too-long": Words(422, N_("The text is too long"), N_("%(field)s is longer than %(limit)s characters.")),
+    "text-too-long": Words(
+        422, N_("The text is too long"), N_("%(field)s is longer than %(limit)s characters. Please shorten it.")
+    ),
     "empty-text": Words(422, N_("Something is missing"), N_("%(field)s must not be empty.")),
     "control-characters": Words(
         422, N_("Characters that cannot be stored"), N_("%(field)s contains line breaks or control characters.")
@@ -151,6 +153,18 @@ CODES: dict[str, Words] = {
     ),
     "unknown-sex": Words(422, N_("Sex is not one of the known values"), N_("Use one of: %(known)s.")),
     "unknown-flag": Words(422, N_("A mark that is not known"), N_("%(flag)s is not one of: %(known)s.")),
+    "flag-particular": Words(
+        422, N_("A particular that does not belong here"), N_("%(flag)s has no entry %(field)s. Leave it out.")
+    ),
+    "flag-date-bad": Words(422, N_("Not a date"), N_("“%(value)s” is not a date. Write it like 12-30 or 2027-02-10.")),
+    "sex-missing": Words(
+        422, N_("The sex is missing"), N_("Choose it, or type the identity card number where the date of birth is.")
+    ),
+    "id-card-bad": Words(
+        422,
+        N_("Not an identity card number"),
+        N_("Its last sign or its sex does not fit. Check the eighteen signs, or type the date of birth."),
+    ),
     "birth-date-bad": Words(
         422, N_("Not a date of birth"), N_("“%(birth_date)s” is not a date. Write it like 1965-04-12 or 19650412.")
     ),
@@ -225,7 +239,14 @@ CODES: dict[str, Words] = {
         409, N_("Not possible in this state"), N_("It is %(status)s; that does not allow this.")
     ),
     "duplicate-record-number": Words(
-        409, N_("This record number exists"), N_("A patient with the record number %(record_number)s is already here.")
+        409,
+        N_("This record number exists"),
+        N_("A patient with the record number %(record_number)s is already here. Use that one, or correct the number."),
+    ),
+    "likely-duplicate": Words(
+        409,
+        N_("Perhaps here already"),
+        N_("%(count)s records may be of the same person. Use one of them, or enter the patient anyway."),
     ),
     "already-admitted": Words(409, N_("Already on the ward"), N_("This patient has a stay that has not ended.")),
     "not-admitted": Words(409, N_("Not on the ward"), N_("This stay is %(status)s.")),
@@ -259,6 +280,13 @@ CODES: dict[str, Words] = {
     "if-match-missing": Words(428, N_("If-Match is missing"), N_("Send the version you saw as an If-Match header.")),
     # The protocol of the web.
     "bad-request": Words(400, N_("The request cannot be understood"), N_("Please go back and try again.")),
+    "not-utf8": Words(
+        400,
+        N_("Another encoding than UTF-8"),
+        N_(
+            "Nothing was saved. Send the text as UTF-8, not as GBK or another encoding; a file: save it as UTF-8 first."
+        ),
+    ),
     "untrusted-host": Words(400, N_("Unknown host name"), N_("This server does not answer to that name.")),
     "method-not-allowed": Words(405, N_("Not possible here"), N_("This address does not take that kind of request.")),
     "too-large": Words(413, N_("Too large"), N_("The request is larger than the server accepts.")),

@@ -78,6 +78,7 @@ WORDS_OF: dict[str, Callable[[str], str]] = {
     "other": words.milestone,
     "family": words.family,
     "flag": words.flag,
+    "field": words.field,
     "unit": lambda code: gettext("days") if code == "days" else gettext("minutes"),
 }
 """Facts that are codes, and where their words are."""

@@ -169,6 +169,9 @@ def wording(language: i18n.Language) -> Wording:
             details=pgettext("feed", "Details"),
             weekdays=tuple(gettext("Mon Tue Wed Thu Fri Sat Sun").split()),
             roles=tuple((code, words.role(code)) for code in words.ROLES),
+            minded=gettext("To be minded"),
+            flags=tuple((code, words.flag(code)) for code in words.FLAGS),
+            until=gettext("until %(day)s", day="%s"),
         )
 
 

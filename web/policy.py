@@ -114,15 +114,15 @@ def _know_reader() -> None:
 def _admit(declared: Policy, visitor: Visitor | None) -> None:
     g.visitor, g.actor = visitor, visitor.actor if visitor else None
     if declared.anonymous:
-        check_csrf()
         check_readable()
+        check_csrf()
         return
     if visitor is None:
         raise SignInNeeded("session-ended" if g.expired else "sign-in-needed")
     if visitor.actor.role not in declared.roles:
         raise NotAllowed(right=request.endpoint, role=visitor.actor.role)
-    check_csrf()
     check_readable()
+    check_csrf()
 
 
 def may(roles: Iterable[str]) -> bool:

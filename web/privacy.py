@@ -10,7 +10,7 @@ FULL_NAMES = frozenset({"nurse", "physician", "recorder", "administrator"})
 def install(app: Flask) -> None:
     """Give templates the filter `patient_name` and the function `patient_link`."""
     app.jinja_env.filters["patient_name"] = patient_name
-    app.jinja_env.globals["patient_link"] = patient_link
+    app.jinja_env.globals.update(patient_link=patient_link, sees_names=sees_names)
 
 
 def sees_names() -> bool:

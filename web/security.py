@@ -5,6 +5,7 @@ import hmac
 import re
 import secrets
 import uuid
+from urllib.parse import unquote_to_bytes
 
 from flask import Flask, Response, g, request
 from werkzeug.middleware.proxy_fix import ProxyFix
@@ -42,6 +43,12 @@ class Unreadable(DomainError):
     """A request with signs that no text has (400)."""
 
     code = "bad-request"
+
+
+class NotUtf8(DomainError):
+    """A request in another encoding (400): guessing it would store names nobody can read."""
+
+    code = "not-utf8"
 
 
 def install(app: Flask, settings: Settings) -> None:
@@ -104,10 +111,30 @@ def check_csrf() -> None:
 
 
 def check_readable() -> None:
-    """Refuse a NUL in an address or a form: no text of ours has one, and PostgreSQL cannot even be asked for it."""
+    """Refuse bytes that are not UTF-8, such as GBK, and a NUL: PostgreSQL cannot even be asked for one.
+
+    Call it before anything reads the form: afterwards the bytes are gone, and what they meant.
+    """
+    typed = request.get_data(cache=True) if request.mimetype == "application/x-www-form-urlencoded" else b""
+    if not (_is_utf8(request.query_string) and _is_utf8(typed)):
+        raise NotUtf8
     texts = [request.path, *request.args.values(), *request.form.values()]
+    if any(LOST_SIGN in text for text in texts):
+        raise NotUtf8
     if any("\0" in text for text in texts):
         raise Unreadable
+
+
+LOST_SIGN = "\ufffd"
+"""Stands in a text of several parts where a sign of another encoding was."""
+
+
+def _is_utf8(sent: bytes) -> bool:
+    try:
+        unquote_to_bytes(sent).decode()
+    except UnicodeDecodeError:
+        return False
+    return True
 
 
 def csrf_token() -> str:

@@ -8,10 +8,16 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from flask import Flask
+from flask_babel import gettext
 from flask_babel import lazy_gettext as _
 from flask_babel import lazy_pgettext as pgettext
 from jinja2 import pass_context
 from jinja2.runtime import Context
+
+from scheduler.patients import FIELDS as PARTICULARS
+from scheduler.patients import LONGEST_NOTE, Flag
+from scheduler.patients.flags import in_force, past
+from web.site import today
 
 Words = Mapping[str, Any]
 
@@ -112,6 +118,32 @@ FLAGS: Words = {
     "pacemaker": _("Pacemaker"),
     "pregnancy": _("Pregnancy"),
     "radiation": _("Radiation"),
+}
+
+FIELDS: Words = {
+    "record_number": _("Record number"),
+    "name": _("Name"),
+    "birth_date": _("Date of birth"),
+    "phone": _("Telephone"),
+    "note": _("Particulars"),
+    "until": _("Until"),
+    "last_dose": _("Last dose"),
+    "reason": _("Reason"),
+}
+"""What a form calls the members a refusal may name."""
+
+FLAG_FIELDS: Words = {
+    "allergy.note": _("to what"),
+    "anticoagulant.note": _("which drug"),
+    "isolation.note": _("which germ"),
+}
+"""What the particulars of a flag are, where `note` alone would not say."""
+
+LIKENESS: Words = {
+    "same-name": _("same name, same date of birth"),
+    "same-phone": _("same telephone, similar name"),
+    "near-name": _("same date of birth and sex, similar name"),
+    "same-number": _("has this record number"),
 }
 
 CONFIRMATIONS: Words = {
@@ -265,6 +297,31 @@ def flag(code: str | None) -> str:
     return _said(FLAGS, code)
 
 
+def flag_text(flag: Flag) -> str:
+    """Say a flag with its particulars: 过敏 青霉素, 辐射 至 2027-02-10."""
+    words = [_said(FLAGS, flag.code), flag.note or ""]
+    if flag.last_dose:
+        words.append(gettext("last dose %(day)s", day=flag.last_dose))
+    if flag.until:
+        words.append(gettext("until %(day)s", day=flag.until))
+    return " ".join(word for word in words if word)
+
+
+def field(code: str | None) -> str:
+    """Name what a refusal is about as the form calls it."""
+    return _said(FIELDS, code)
+
+
+def flag_field(name: str | None) -> str:
+    """Name a particular of a flag (`allergy.note`) as its form does."""
+    return _said(FLAG_FIELDS, name) if name in FLAG_FIELDS else field((name or "").partition(".")[2])
+
+
+def likeness(code: str | None) -> str:
+    """Say why two records may be of one person."""
+    return _said(LIKENESS, code)
+
+
 def confirmation(code: str | None) -> str:
     """Name how another department answered."""
     return _said(CONFIRMATIONS, code)
@@ -331,6 +388,8 @@ def install(app: Flask) -> None:
         urgency,
         sex,
         flag,
+        flag_field,
+        likeness,
         confirmation,
         closure,
         leave,
@@ -342,7 +401,14 @@ def install(app: Flask) -> None:
         blocker,
         cancelled,
     )
-    app.jinja_env.filters.update({f"{word.__name__}_word": _when_rendered(word) for word in named}, state=state)
+    app.jinja_env.filters.update(
+        {f"{word.__name__}_word": _when_rendered(word) for word in named},
+        state=state,
+        flag_text=flag_text,
+        in_force=lambda kept: in_force(kept, today()),
+        past=lambda kept: past(kept, today()),
+    )
+    app.jinja_env.globals.update(flag_fields=PARTICULARS, longest_note=LONGEST_NOTE)
 
 
 def _when_rendered(word: Callable[[str | None], str]) -> Callable[[Context, str | None], str]:

@@ -230,7 +230,7 @@ class _Run:
             if known is not None:
                 return known
         entry = patients.PatientEntry(person.record_number, person.name, person.sex, person.birth_date)
-        return patients.create(session, entry, actor=self.actor, now=now)
+        return patients.create(session, entry, actor=self.actor, now=now, anyway=True)
 
     def _overlap(self, case: Case, code: str, other: str) -> Conflict:
         facts = {"case": case.ref, "other": other, "resource": case.room, **self._span(case)}

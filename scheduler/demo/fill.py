@@ -186,6 +186,7 @@ def _book(session: Session, wish: wishes.Wish, day: date, operators: list[str], 
         ),
         actor=DEMO,
         now=now,
+        anyway=True,
     )
     placement = booking.with_patient(
         found.proposals[wish.choice % len(found.proposals)], found.protocol, patient.resource.code

@@ -4,6 +4,8 @@ from dataclasses import dataclass
 from datetime import date, timedelta
 from random import Random
 
+from scheduler.patients.flags import Flag
+
 MIX = {"BX-FNA": 50, "CEUS": 17, "BX-LIV": 17, "AB-LIV-1": 9, "CP-TACE-ABL-S": 4, "HDR": 3}
 """Shares in percent of the protocols there are, after CLINICAL §12: mostly punctures, a few ablations a day."""
 
@@ -23,7 +25,7 @@ class Person:
     sex: str
     birth_date: date
     phone: str
-    flags: tuple[str, ...]
+    flags: tuple[Flag, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,5 +84,5 @@ def _person(key: str, day: date, random: Random, names: Names) -> Person:
         sex=sex,
         birth_date=day - timedelta(days=int(random.triangular(20, 88, 58) * 365.25)),
         phone=f"1{random.choice('3578')}{random.randrange(10**9):09d}",
-        flags=(random.choice(FLAGS),) if random.random() < FLAG_SHARE else (),
+        flags=(Flag(random.choice(FLAGS)),) if random.random() < FLAG_SHARE else (),
     )

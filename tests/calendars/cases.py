@@ -19,6 +19,9 @@ DAY = datetime(2026, 12, 2, tzinfo=UTC)
 """Wednesday 08:00 in Shanghai, the day after NOW."""
 
 ENGLISH = Wording(
+    minded="To be minded",
+    flags=(("allergy", "Allergy"), ("pregnancy", "Pregnancy")),
+    until="until %s",
     language="en",
     busy="Busy",
     cancelled="[CANCELLED] ",
@@ -54,7 +57,7 @@ def book(
 
     def work(session: Session, now: datetime) -> Appointment:
         entry = patients.PatientEntry(number, name, "male", date(1960, 1, 2))
-        patient = patients.create(session, entry, actor=SYSTEM, now=now)
+        patient = patients.create(session, entry, actor=SYSTEM, now=now, anyway=True)
         request = booking.FindRequest(
             protocol, earliest, earliest + timedelta(days=30), patient=patient.public_id, require=require or {}
         )

@@ -13,7 +13,7 @@ from models.database import Database
 from scheduler import patients
 from scheduler.actor import Actor
 from scheduler.errors import Conflict, Invalid, NotFound, StaleVersion
-from scheduler.patients import PatientEntry
+from scheduler.patients import Flag, PatientEntry
 
 NURSE = Actor("user:nurse", "nurse")
 NOW = datetime(2026, 11, 23, 1, tzinfo=UTC)
@@ -32,7 +32,9 @@ def entry(**given: Any) -> PatientEntry:
 
 def create(db: Database, **given: Any) -> Patient:
     made = entry(**given)
-    patient: Patient = db.transact(lambda session, now: patients.create(session, made, actor=NURSE, now=now), now=NOW)
+    patient: Patient = db.transact(
+        lambda session, now: patients.create(session, made, actor=NURSE, now=now, anyway=True), now=NOW
+    )
     return patient
 
 
@@ -133,7 +135,11 @@ def test_entering_a_patient_is_audited_without_the_name(db: Database) -> None:
         ({"record_number": "1" * 65}, "text-too-long"),
         ({"record_number": "1\t2"}, "control-characters"),
         ({"sex": "m"}, "unknown-sex"),
-        ({"flags": ("vip",)}, "unknown-flag"),
+        ({"flags": (Flag("vip"),)}, "unknown-flag"),
+        ({"flags": (Flag("diabetes", note="II"),)}, "flag-particular"),
+        ({"flags": (Flag("allergy", note="碘" * 61),)}, "text-too-long"),
+        ({"flags": (Flag("allergy", note="碘\n剂"),)}, "control-characters"),
+        ({"flags": (Flag("pregnancy", until=date(9999, 1, 1)),)}, "time-out-of-range"),
         ({"birth_date": date(2026, 11, 24)}, "birth-date-in-future"),
         ({"birth_date": date(1895, 12, 31)}, "birth-date-too-old"),
         ({"phone": "12"}, "bad-phone"),
@@ -160,8 +166,9 @@ def test_a_hundred_characters_and_a_birth_today_are_accepted() -> None:
 
 
 def test_flags_are_kept_once_and_in_order() -> None:
-    flags = ("isolation", "allergy", "isolation")
-    assert patients.cleaned(entry(flags=flags), today=TODAY).flags == ("allergy", "isolation")
+    flags = (Flag("isolation"), Flag("allergy", note="  碘剂 "), Flag("isolation", note="MRSA"))
+    kept = patients.cleaned(entry(flags=flags), today=TODAY).flags
+    assert kept == (Flag("allergy", note="碘剂"), Flag("isolation", note="MRSA"))
 
 
 def test_a_telephone_number_is_kept_as_digits_with_its_country_code() -> None:
@@ -205,11 +212,17 @@ def test_of_eight_who_enter_one_number_in_the_same_moment_one_wins(db: Database)
 
 def test_correcting_a_patient_renews_the_readings_and_raises_the_version(db: Database) -> None:
     patient = create(db)
-    new = entry(name="单晓明", phone="13800138000", flags=("allergy",))
+    new = entry(name="单晓明", phone="13800138000", flags=(Flag("allergy"),))
     changed = db.transact(
         lambda session, now: patients.update(session, patient.public_id, new, version=1, actor=NURSE, now=now), now=NOW
     )
-    assert (changed.name, changed.initials, changed.phone_tail, changed.version) == ("单晓明", "sxm dxm", "8000", 2)
+    assert (changed.name, changed.pinyin, changed.phone_tail, changed.version) == (
+        "单晓明",
+        "shanxiaoming danxiaoming",
+        "8000",
+        2,
+    )
+    assert (found(db, "sxm"), found(db, "8000"), found(db, "zxm")) == (["单晓明"], ["单晓明"], [])
     with db.read() as session:
         link = session.scalars(select(Audit).order_by(Audit.seq.desc()).limit(1)).one()
     assert "name" in link.detail["changed"]

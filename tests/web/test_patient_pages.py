@@ -10,6 +10,7 @@ from sqlalchemy import select
 from models import Audit, Patient
 from models.database import Database
 from scheduler import booking
+from scheduler.patients import Flag
 from tests import factories
 from tests.conftest import Clock
 from tests.web.people import form_token, signed_in
@@ -139,13 +140,15 @@ def test_a_hold_shows_until_when_and_a_lapsed_one_is_over(
 
 
 def test_what_is_known_of_a_patient_can_be_corrected(nurse: FlaskClient, department: Database) -> None:
-    patient = person(department, name="张小明", flags=("allergy",))
+    patient = person(department, name="张小明", flags=(Flag("allergy", note="碘"),))
     (form,) = forms(nurse.get(f"/patients/{patient}").text, f"/patients/{patient}")
-    typed = {"name": "张晓明", "record_number": "T9", "sex": "male", "birth_date": "1960-01-02", "flags": ["diabetes"]}
+    typed = {"name": "张晓明", "record_number": "T9", "sex": "male", "birth_date": "1960-01-02"}
+    typed |= {"flags": ["diabetes", "radiation"], "until.radiation": "2-10", "note.allergy": "碘"}
     assert send(nurse, form, **typed).status_code == 303
     with department.read() as session:
         row = session.scalars(select(Patient)).one()
-    assert (row.name, row.flags, row.version) == ("张晓明", ["diabetes"], 2)
+    flags = [{"code": "diabetes"}, {"code": "radiation", "until": "2027-02-10"}]
+    assert (row.name, row.flags, row.version) == ("张晓明", flags, 2)
 
 
 def test_a_refused_correction_keeps_what_was_typed(nurse: FlaskClient, department: Database) -> None:

@@ -5,16 +5,17 @@ from typing import Annotated, Any, Literal
 from uuid import UUID
 
 from flask import Response, g
-from pydantic import Field
+from pydantic import Field, StrictBool
 from sqlalchemy.orm import Session
 
 from models import Patient
 from scheduler import patients
-from scheduler.patients import FLAGS, SEXES, PatientEntry
+from scheduler.patients import FLAGS, LONGEST_NOTE, SEXES, Flag, PatientEntry
+from scheduler.patients.flags import read
 from web.api.blueprint import WRITES, api, refuses
 from web.api.conditional import answer
 from web.api.idempotency import IdempotencyKey, written_once
-from web.api.wire import COUNTED, NO_CONTROLS, Asked, Day, Told
+from web.api.wire import COUNTED, NO_CONTROLS, Asked, Day, IsoDay, Told
 from web.pages.viewing import note_view
 from web.policy import BOOK, policy
 from web.privacy import FULL_NAMES
@@ -26,13 +27,30 @@ KnownFlag = Literal[FLAGS]  # type: ignore[valid-type]
 Sex = Literal[SEXES]  # type: ignore[valid-type]
 
 
+class FlagAsked(Asked):
+    """Something to be minded; which particulars it has depends on the code (docs/api.md)."""
+
+    code: KnownFlag
+    note: Annotated[str, Field(min_length=1, max_length=LONGEST_NOTE, pattern=NO_CONTROLS)] | None = None
+    until: Day | None = None
+    last_dose: Day | None = None
+
+
+class FlagTold(Told):
+    code: str
+    note: str | None
+    until: IsoDay | None
+    last_dose: IsoDay | None
+
+
 class PatientAsked(Asked):
     record_number: Annotated[str, Field(min_length=1, max_length=patients.LONGEST_NUMBER, pattern=NO_CONTROLS)]
     name: Annotated[str, Field(min_length=1, max_length=patients.LONGEST_NAME, pattern=NO_CONTROLS)]
     sex: Sex
     birth_date: Day
     phone: Annotated[str, Field(max_length=40, pattern=NO_CONTROLS)] | None = None
-    flags: Annotated[tuple[KnownFlag, ...], Field(max_length=20)] = ()
+    flags: Annotated[tuple[FlagAsked | KnownFlag, ...], Field(max_length=20)] = ()
+    anyway: Annotated[StrictBool, Field(description="Although somebody here looks like the same person")] = False
 
 
 class PatientTold(Told):
@@ -43,7 +61,7 @@ class PatientTold(Told):
     sex: str
     birth_date: date
     phone: str | None
-    flags: list[str]
+    flags: list[FlagTold]
 
 
 class Patients(Told):
@@ -73,11 +91,16 @@ def search_patients(query_data: PatientsAsked) -> dict[str, Any]:
 @refuses(*WRITES)
 @policy(BOOK)
 def create_patient(json_data: PatientAsked, headers_data: IdempotencyKey) -> Response:
-    """Enter a patient. 409 `duplicate-record-number` names the one who has the number already."""
-    entry, actor = PatientEntry(**json_data.model_dump()), g.actor
+    """Enter a patient. 409 `duplicate-record-number` names the one who has the number already.
+
+    409 `likely-duplicate` names those who may be the same person; with `anyway` the patient is entered all the same.
+    """
+    given = json_data.model_dump(exclude={"flags", "anyway"})
+    flags = tuple(Flag(each) if isinstance(each, str) else Flag(**each.model_dump()) for each in json_data.flags)
+    entry, actor = PatientEntry(**given, flags=flags), g.actor
 
     def work(session: Session, now: datetime) -> dict[str, Any]:
-        return _patient(patients.create(session, entry, actor=actor, now=now))
+        return _patient(patients.create(session, entry, actor=actor, now=now, anyway=json_data.anyway))
 
     body = written_once(json_data, work)
     return answer(body, status=201, location=f"/api/v1/patients/{body['id']}")
@@ -95,6 +118,10 @@ def get_patient(id: UUID) -> Response:
     return answer(body)
 
 
+def flag_told(flag: Flag) -> FlagTold:
+    return FlagTold(code=flag.code, note=flag.note, until=flag.until, last_dose=flag.last_dose)
+
+
 def _patient(patient: Patient) -> dict[str, Any]:
     return PatientTold(
         id=patient.public_id,
@@ -104,5 +131,5 @@ def _patient(patient: Patient) -> dict[str, Any]:
         sex=patient.sex,
         birth_date=patient.birth_date,
         phone=patient.phone,
-        flags=list(patient.flags),
+        flags=[flag_told(flag) for flag in read(patient.flags)],
     ).model_dump(mode="json")

@@ -14,6 +14,7 @@ from scheduler import ward
 from web.api.blueprint import CHANGES, WRITES, api, refuses
 from web.api.conditional import IfMatch, answer, version_asked
 from web.api.idempotency import IdempotencyKey, written_once
+from web.api.patients import FlagTold, flag_told
 from web.api.wire import Asked, Code, Day, Instant, IsoDay, Moment, Names, PublicId, Told
 from web.policy import READ, WARD, policy
 from web.privacy import patient_name
@@ -30,7 +31,7 @@ class LyingTold(Told):
     name: str
     sex: str
     birth_date: IsoDay
-    flags: list[str]
+    flags: list[FlagTold]
     since: Instant
     admitted_at: Instant
     expected_end: Instant
@@ -102,7 +103,7 @@ def _bed(bed: ward.BedState) -> dict[str, Any]:
 
 def _lying(lying: ward.Lying) -> dict[str, Any]:
     told = {name: getattr(lying, name) for name in LyingTold.model_fields}
-    return told | {"flags": list(lying.flags), "name": patient_name(lying.name)}
+    return told | {"flags": [flag_told(flag) for flag in lying.flags], "name": patient_name(lying.name)}
 
 
 def _expected(expected: ward.Expected) -> dict[str, Any]:

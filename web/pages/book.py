@@ -14,17 +14,17 @@ from scheduler import booking, patients
 from scheduler.booking import rows
 from scheduler.booking.moving import moved_back
 from scheduler.booking.requests import BookRequest
-from scheduler.errors import DomainError, Invalid
+from scheduler.errors import DomainError
 from scheduler.idempotency import Key, once
-from scheduler.patients import PatientEntry
 from web import shell
 from web.errors import status_of
 from web.i18n import local
 from web.pages.cards import away, unpack
 from web.pages.desk import Reader, done_address, hold_address
 from web.pages.forms import number, version
+from web.pages.patient_form import patient_entry
 from web.pages.viewing import note_view
-from web.pages.wishes import Wishes, day_of, read
+from web.pages.wishes import Wishes, read
 from web.policy import BOOK, policy
 from web.site import place, site, today
 
@@ -73,8 +73,12 @@ def new_patient() -> Response:
     """Enter a patient and go on booking."""
     wishes, form = _asked(request.form), request.form
     try:
-        entry = patient_entry(form)
-        made = site().transact(lambda session, now: patients.create(session, entry, actor=g.actor, now=now))
+        entry = patient_entry(form, today())
+        made = site().transact(
+            lambda session, now: patients.create(
+                session, entry, actor=g.actor, now=now, anyway=bool(form.get("anyway"))
+            )
+        )
     except DomainError as error:
         return _show(wishes, notice=error, entry=form)
     return _go(wishes.with_(patient=made.public_id).url())
@@ -225,19 +229,3 @@ def _show(wishes: Wishes, *, notice: DomainError | None = None, **facts: Any) ->
     if request.method == "GET":
         response.headers["HX-Push-Url"] = desk.url
     return response
-
-
-def patient_entry(form: Any) -> PatientEntry:
-    """Read what a person typed about a patient. Raises Invalid("birth-date-bad")."""
-    try:
-        birth_date = day_of(form.get("birth_date", ""))
-    except ValueError:
-        raise Invalid("birth-date-bad", birth_date=form.get("birth_date", "")) from None
-    return PatientEntry(
-        record_number=form.get("record_number", ""),
-        name=form.get("name", ""),
-        sex=form.get("sex", "unknown"),
-        birth_date=birth_date,
-        phone=form.get("phone") or None,
-        flags=tuple(form.getlist("flags")),
-    )

@@ -25,11 +25,14 @@ from scheduler.engine.protocol import URGENCIES, Need, Protocol, Step
 from scheduler.engine.rules.eligibility import candidates
 from scheduler.engine.world import Placement, Refusal
 from scheduler.errors import Conflict, DomainError
+from scheduler.patients import Alike
+from scheduler.patients.flags import Flag, in_force
 from scheduler.working_days import Calendar
 from web import words
 from web.i18n import age, local, localname
 from web.pages.cards import Card, Told, Visit
 from web.pages.names import Names, Thing
+from web.pages.patient_form import begun, looking_alike
 from web.pages.procedures import Procedure, matching, on_offer
 from web.pages.reasons import Mend, Refused, Teller, hours_wish, mends
 from web.pages.wishes import DAYS, Wishes, address
@@ -66,7 +69,7 @@ class Strip:
     birth_date: date
     record_number: str
     phone: str | None
-    flags: tuple[str, ...]
+    flags: tuple[Flag, ...]
     bookings: tuple[Booking, ...]
 
 
@@ -151,6 +154,8 @@ class Desk:
     notice: DomainError | None = None
     entry: Any = None
     """What was typed into the form for a new patient, when it was refused."""
+    alike: tuple[Alike, ...] = ()
+    """The patients here who may be the one that was typed."""
 
     @property
     def url(self) -> str:
@@ -159,6 +164,11 @@ class Desk:
             return done_address(self.done.id, moved=self.moved)
         held = [("hold", self.hold.id)] if self.hold else []
         return address([*self.wishes.pairs(), *held])
+
+    @property
+    def begun(self) -> dict[str, str]:
+        """What the form for a new patient begins with."""
+        return begun(self.asked)
 
     @property
     def mends(self) -> list[Mend]:
@@ -201,10 +211,6 @@ class Desk:
     @property
     def spans(self) -> list[int]:
         return sorted({*DAYS, self.wishes.within})
-
-    @property
-    def known_flags(self) -> tuple[str, ...]:
-        return patients.FLAGS
 
     @property
     def urgencies(self) -> tuple[str, ...]:
@@ -282,6 +288,7 @@ class Reader:
             done=booked,
             moving=moving if booked is None else None,
             notice=notice,
+            alike=tuple(looking_alike(self.session, notice)),
             **more,
         )
 
@@ -297,7 +304,7 @@ class Reader:
             birth_date=patient.birth_date,
             record_number=patient.record_number,
             phone=patient.phone,
-            flags=tuple(patient.flags),
+            flags=in_force(patient.flags, self.today),
             bookings=tuple(self._bookings(public_id)),
         )
 

@@ -16,11 +16,12 @@ from scheduler import audit, booking, dayboard, lifecycle, patients
 from scheduler.booking import rows
 from scheduler.dayboard import Case
 from scheduler.errors import DomainError, Invalid
+from scheduler.patients.flags import read
 from web import shell
 from web.errors import status_of
 from web.i18n import local, localname, moment
-from web.pages.book import patient_entry
 from web.pages.forms import version
+from web.pages.patient_form import patient_entry
 from web.pages.wishes import clock_of
 from web.policy import BOOK, MARK, may, policy
 from web.privacy import FULL_NAMES
@@ -114,7 +115,7 @@ def edit(patient: str) -> Response:
     """Correct what is known of a patient."""
 
     def work(session: Session, now: datetime) -> None:
-        entry = patient_entry(request.form)
+        entry = patient_entry(request.form, today())
         patients.update(session, patient, entry, version=version(), actor=g.actor, now=now)
 
     return _change(patient, work, gettext("Saved."), entry=request.form)
@@ -203,8 +204,7 @@ def _show(public_id: str, *, notice: DomainError | None = None, entry: Any = Non
         notice=notice,
         entry=entry,
         at=at,
-        known_flags=patients.FLAGS,
-        sexes=patients.SEXES,
+        minded={flag.code: flag for flag in read(patient.flags)},
         milestones=MILESTONES,
         moment_now=moment(here.now()),
         may_book=may(BOOK),

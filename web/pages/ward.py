@@ -15,6 +15,7 @@ from scheduler import audit, availability, patients, ward
 from scheduler.dayboard import PatientLine
 from scheduler.engine.grid import at_minute
 from scheduler.errors import DomainError, Invalid
+from scheduler.patients.flags import in_force
 from scheduler.ward import BedState, Expected
 from web import errors, shell
 from web.pages import ward_rows
@@ -175,7 +176,7 @@ def _line(patient: Patient) -> PatientLine:
         patient.name,
         patient.sex,
         patient.birth_date,
-        tuple(patient.flags),
+        in_force(patient.flags, today()),
     )
 
 

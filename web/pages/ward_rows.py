@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 from zoneinfo import ZoneInfo
 
+from scheduler.patients.flags import Flag
 from scheduler.ward import BedState, Census, Expected, Lying, OccupancyDay, Stay
 
 DAY = 44
@@ -53,6 +54,7 @@ class Bar:
     label: str
     starts: datetime
     ends: datetime
+    flags: tuple[Flag, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -147,10 +149,10 @@ def _lived(stays: Sequence[Stay], now: datetime, axis: Axis, label: Label) -> li
     found = []
     for stay in stays:
         if stay.ends is not None:
-            found.append(_bar("actual", stay.starts, stay.ends, stay.name, axis, label))
+            found.append(_bar("actual", stay.starts, stay.ends, stay.name, axis, label, stay.flags))
             continue
         overdue = stay.expected_end <= now
-        found.append(_bar("overdue" if overdue else "open", stay.starts, now, stay.name, axis, label))
+        found.append(_bar("overdue" if overdue else "open", stay.starts, now, stay.name, axis, label, stay.flags))
         if not overdue:
             found.append(_bar("estimate", now, stay.expected_end, "", axis, label))
     return found
@@ -158,15 +160,19 @@ def _lived(stays: Sequence[Stay], now: datetime, axis: Axis, label: Label) -> li
 
 def _planned(bed: BedState, lying: set[str], axis: Axis, label: Label) -> list[Bar]:
     return [
-        _bar("provisional" if each.provisional else "planned", each.starts, each.ends, each.name, axis, label)
+        _bar(
+            "provisional" if each.provisional else "planned", each.starts, each.ends, each.name, axis, label, each.flags
+        )
         for each in bed.expected
         if each.patient not in lying and each.starts < axis.ends
     ]
 
 
-def _bar(kind: str, starts: datetime, ends: datetime, name: str, axis: Axis, label: Label) -> Bar:
+def _bar(
+    kind: str, starts: datetime, ends: datetime, name: str, axis: Axis, label: Label, flags: tuple[Flag, ...] = ()
+) -> Bar:
     x = axis.x(starts)
-    return Bar(kind, x, max(axis.x(ends) - x, 2), label(name) if name else "", starts, ends)
+    return Bar(kind, x, max(axis.x(ends) - x, 2), label(name) if name else "", starts, ends, flags)
 
 
 @dataclass(frozen=True, slots=True)

@@ -48,9 +48,10 @@
   function enterNew(text) {
     const panel = document.getElementById("new-patient");
     panel.open = true;
-    const name = panel.querySelector("[name=name]"), number = panel.querySelector("[name=record_number]");
-    (/^[0-9]+$/.test(text) ? number : name).value = text;
-    (/^[0-9]+$/.test(text) ? name : number).focus();
+    const field = (name) => panel.querySelector(`[name=${name}]`);
+    const own = /^1[3-9][0-9]{9}$/.test(text) ? "phone" : /[0-9]/.test(text) ? "record_number" : "name";
+    field(own).value = text;
+    field(own === "record_number" ? "name" : "record_number").focus();
   }
 
   // Chinese is typed through an input method: its Enter and its arrows are not ours.

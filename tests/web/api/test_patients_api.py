@@ -13,7 +13,7 @@ ZHANG = {
     "sex": "female",
     "birth_date": "1980-02-29",
     "phone": "138 0000 1234",
-    "flags": ["diabetes"],
+    "flags": ["diabetes", {"code": "allergy", "note": "碘"}, {"code": "radiation", "until": "2027-02-10"}],
 }
 
 
@@ -22,7 +22,12 @@ def test_a_patient_is_entered_read_and_found(nurse: Caller) -> None:
     patient = ok(response, 201)
     path = f"/patients/{patient['id']}"
     assert (response.headers["Location"], response.headers["ETag"]) == (f"/api/v1{path}", '"1"')
-    assert (patient["phone"], patient["flags"]) == ("13800001234", ["diabetes"])
+    assert patient["phone"] == "13800001234"
+    assert patient["flags"] == [
+        {"code": "allergy", "note": "碘", "until": None, "last_dose": None},
+        {"code": "diabetes", "note": None, "until": None, "last_dose": None},
+        {"code": "radiation", "note": None, "until": "2027-02-10", "last_dose": None},
+    ]
     assert ok(nurse.get(path)) == patient
     for text in ("A-1024", "张", "zxm", "zhangxiaoming", "1234"):
         assert [each["id"] for each in ok(nurse.get("/patients", q=text))["patients"]] == [patient["id"]], text
@@ -56,6 +61,9 @@ def test_a_record_number_names_one_patient(nurse: Caller) -> None:
         ({"birth_date": "2026-12-02"}, "birth-date-in-future"),
         ({"phone": "call me"}, "bad-phone"),
         ({"flags": ["tall"]}, "validation"),
+        ({"flags": [{"code": "diabetes", "note": "II"}]}, "flag-particular"),
+        ({"flags": [{"code": "allergy", "note": "x" * 61}]}, "validation"),
+        ({"flags": [{"code": "pregnancy", "until": "soon"}]}, "validation"),
         ({"weight": 60}, "validation"),
     ],
 )

@@ -1,0 +1,142 @@
+"""A patient's record: entered, corrected, read."""
+
+import uuid
+from datetime import date, datetime
+from typing import Any
+
+from sqlalchemy import bindparam, delete, insert, select
+from sqlalchemy.exc import IntegrityError
+from sqlalchemy.orm import Session, joinedload
+
+from models import Department, Patient, PatientKey, Resource, to_seconds
+from scheduler import audit
+from scheduler.actor import Actor
+from scheduler.engine.grid import local_date
+from scheduler.errors import Conflict, NotFound, StaleVersion
+from scheduler.patients.entry import PatientEntry, cleaned
+from scheduler.patients.flags import stored
+from scheduler.patients.keys import keys
+from scheduler.patients.likeness import Alike, likely
+from scheduler.patients.sounds import readings
+
+
+def create(session: Session, entry: PatientEntry, *, actor: Actor, now: datetime, anyway: bool = False) -> Patient:
+    """Enter a patient, with the resource that keeps them from being in two places.
+
+    `anyway`: although records here look like one of the same person. Raises Invalid as `cleaned` does,
+    Conflict("duplicate-record-number" | "likely-duplicate").
+    """
+    entry = cleaned(entry, today=_today(session, now))
+    _refuse_taken(session, entry.record_number, None)
+    if not anyway:
+        _refuse_alike(likely(session, entry))
+    public_id = str(uuid.uuid4())
+    # No name on the resource: whoever may see what is occupied need not learn by whom.
+    resource = Resource(code=f"patient:{public_id}", kind="patient", name_zh="患者", name_en="Patient")
+    patient = Patient(public_id=public_id, resource=resource, created_at=now, **_columns(entry))
+    _flush(session, patient, entry.record_number)
+    _index(session, patient)
+    audit.record(
+        session, actor=actor, now=now, action="create", entity="patient", entity_id=public_id, patient=public_id
+    )
+    return patient
+
+
+def update(
+    session: Session, public_id: str, entry: PatientEntry, *, version: int, actor: Actor, now: datetime
+) -> Patient:
+    """Replace what is known of a patient.
+
+    Raises NotFound, StaleVersion, Invalid as `cleaned` does, Conflict("duplicate-record-number").
+    """
+    entry = cleaned(entry, today=_today(session, now))
+    patient = by_public_id(session, public_id, lock=True)
+    if patient.version != version:
+        raise StaleVersion(expected=version, actual=patient.version)
+    _refuse_taken(session, entry.record_number, patient.id)
+    columns = _columns(entry)
+    changed = sorted(name for name, value in columns.items() if getattr(patient, name) != value)
+    for name, value in columns.items():
+        setattr(patient, name, value)
+    patient.version += 1
+    _flush(session, patient, entry.record_number)
+    reindex(session, patient)
+    # The trail names what changed, never the values: it outlives the right to read them.
+    detail = {"changed": changed, "version": patient.version}
+    audit.record(
+        session,
+        actor=actor,
+        now=now,
+        action="update",
+        entity="patient",
+        entity_id=public_id,
+        patient=public_id,
+        detail=detail,
+    )
+    return patient
+
+
+_ONE = select(Patient).where(Patient.public_id == bindparam("public_id")).options(joinedload(Patient.resource))
+_LOCKED = _ONE.with_for_update(of=Patient)
+"""Built once: every booking asks."""
+
+
+def by_public_id(session: Session, public_id: str, *, lock: bool = False) -> Patient:
+    """Return a patient, or the one whose record a merge has put in its place; raises NotFound.
+
+    `lock` keeps others from changing it until the transaction ends.
+    """
+    patient = session.scalars(_LOCKED if lock else _ONE, {"public_id": public_id}).first()
+    if patient is None:
+        raise NotFound("unknown-patient", patient=public_id)
+    survivor = patient.merged_into
+    return patient if survivor is None else by_public_id(session, survivor.public_id, lock=lock)
+
+
+def _today(session: Session, now: datetime) -> date:
+    zone = session.scalars(select(Department.zone)).first()
+    return local_date(to_seconds(now), zone or "UTC")
+
+
+def _refuse_taken(session: Session, record_number: str, own: int | None) -> None:
+    query = select(Patient.public_id).where(Patient.record_number == record_number, Patient.id.is_distinct_from(own))
+    if (holder := session.scalars(query).first()) is not None:
+        raise Conflict("duplicate-record-number", record_number=record_number, patient=holder)
+
+
+def _refuse_alike(found: list[Alike]) -> None:
+    if found:
+        alike = [{"patient": each.patient.public_id, "why": each.why} for each in found]
+        raise Conflict("likely-duplicate", count=len(alike), alike=alike)
+
+
+def _flush(session: Session, patient: Patient, record_number: str) -> None:
+    try:
+        with session.begin_nested():
+            session.add(patient)
+            session.flush()
+    except IntegrityError as error:  # somebody entered the same number since it was looked up
+        raise Conflict("duplicate-record-number", record_number=record_number) from error
+
+
+def _columns(entry: PatientEntry) -> dict[str, Any]:
+    return {
+        "record_number": entry.record_number,
+        "name": entry.name,
+        "pinyin": readings(entry.name)[0],
+        "sex": entry.sex,
+        "birth_date": entry.birth_date,
+        "phone": entry.phone,
+        "flags": stored(entry.flags),
+    }
+
+
+def reindex(session: Session, patient: Patient) -> None:
+    """Write the search keys of a patient anew."""
+    session.execute(delete(PatientKey).where(PatientKey.patient_id == patient.id))
+    _index(session, patient)
+
+
+def _index(session: Session, patient: Patient) -> None:
+    found = sorted(keys(patient.record_number, patient.name, patient.phone))
+    session.execute(insert(PatientKey), [{"key": key, "patient_id": patient.id} for key in found])

@@ -1,0 +1,94 @@
+"""When two records are taken for one person, and when they are not."""
+
+from datetime import UTC, date, datetime
+from typing import Any
+
+import pytest
+
+from models import Patient
+from models.database import Database
+from scheduler import patients
+from scheduler.actor import Actor
+from scheduler.errors import Conflict
+from scheduler.patients.entry import PatientEntry
+from scheduler.patients.likeness import Person, likeness
+
+NURSE = Actor("user:nurse", "nurse")
+NOW = datetime(2026, 11, 23, 1, tzinfo=UTC)
+BORN, OTHER = date(1960, 1, 2), date(1960, 2, 1)
+
+
+def zhang(**given: Any) -> Person:
+    return Person(**({"name": "张晓明", "sex": "male", "birth_date": BORN, "phone": "13800138000"} | given))
+
+
+@pytest.mark.parametrize(
+    ("other", "why"),
+    [
+        ({"phone": None}, "same-name"),
+        ({"phone": None, "sex": "female"}, "same-name"),
+        ({"name": "章晓鸣", "phone": None}, "same-name"),
+        ({"birth_date": OTHER}, "same-phone"),
+        ({"birth_date": OTHER, "name": "张小敏"}, "same-phone"),  # ming and min sound alike
+        ({"birth_date": OTHER, "name": "张明"}, "same-phone"),
+        ({"name": "张晓红", "phone": None}, "near-name"),
+        ({"name": "张晓", "phone": None}, "near-name"),
+        ({"name": "詹晓明", "phone": None}, "near-name"),  # zhan and zhang sound alike
+        ({"name": "李晓明", "phone": None}, None),
+        ({"name": "张晓红", "phone": None, "sex": "female"}, None),
+        ({"birth_date": OTHER, "phone": None}, None),
+        ({"name": "李雷", "phone": "13800138000"}, None),
+    ],
+)
+def test_two_records_are_alike_by_the_first_rule_that_holds(other: dict[str, Any], why: str | None) -> None:
+    assert likeness(zhang(), zhang(**other)) == why
+
+
+@pytest.mark.parametrize(("one", "other"), [("王伟", "王芳"), ("王", "王伟"), ("😀", "😁")])
+def test_one_sign_in_common_is_too_little(one: str, other: str) -> None:
+    assert likeness(zhang(name=one), zhang(name=other)) is None
+
+
+def entered(db: Database, number: str, *, anyway: bool = False, **given: Any) -> Patient:
+    facts = {"name": "张晓明", "sex": "male", "birth_date": BORN, "phone": None} | given
+    entry = PatientEntry(number, **facts)
+    made: Patient = db.transact(
+        lambda session, now: patients.create(session, entry, actor=NURSE, now=now, anyway=anyway), now=NOW
+    )
+    return made
+
+
+def test_who_looks_like_somebody_here_is_not_entered_unasked(db: Database) -> None:
+    first = entered(db, "1")
+    with pytest.raises(Conflict) as refused:
+        entered(db, "2", name="章晓鸣")
+    assert refused.value.code == "likely-duplicate"
+    assert refused.value.facts == {"count": 1, "alike": [{"patient": first.public_id, "why": "same-name"}]}
+    with db.read() as session:
+        assert patients.search(session, "2") == []
+
+
+def test_who_looks_like_somebody_here_is_entered_all_the_same_when_told_so(db: Database) -> None:
+    entered(db, "1")
+    assert entered(db, "2", anyway=True).record_number == "2"
+
+
+def test_the_likeliest_are_named_first_and_nobody_twice(db: Database) -> None:
+    phone = "13800138000"
+    near, far, same = (
+        entered(db, "1", name="张晓红", anyway=True),
+        entered(db, "2", birth_date=OTHER, phone=phone, anyway=True),
+        entered(db, "3", phone=phone, anyway=True),
+    )
+    with pytest.raises(Conflict) as refused:
+        entered(db, "4", phone=phone)
+    assert [each["patient"] for each in refused.value.facts["alike"]] == [
+        same.public_id,
+        far.public_id,
+        near.public_id,
+    ]
+
+
+def test_a_stranger_is_entered_without_a_question(db: Database) -> None:
+    entered(db, "1")
+    assert entered(db, "2", name="李雷", birth_date=OTHER).record_number == "2"
