@@ -62,7 +62,7 @@ def figures(protocol: Protocol) -> Iterator[str]:
 def step_figures(step: Step) -> Iterator[str]:
     yield from (f"{step.code}.{phase}" for phase, _ in step.minutes)
     yield f"{step.code}.team"
-    extras = {"stay": step.stay, "hours": step.hours, "fasting": step.fasting_hours}
+    extras = {"stay": step.stay, "prepare": step.prepare_zh, "hours": step.hours, "fasting": step.fasting_hours}
     yield from (f"{step.code}.{name}" for name, there in extras.items() if there)
     yield from (f"{step.code}.{need.role}" for need in step.needs if need.before_minutes or need.after_minutes)
 
