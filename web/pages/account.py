@@ -40,6 +40,7 @@ def _remember(user_id: int, wanted: str) -> None:
 @bp.get("/account")
 @policy(READ)
 def account() -> Response:
+    """Show one's own account: password, language, signed-in browsers."""
     return _page()
 
 

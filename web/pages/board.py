@@ -63,6 +63,7 @@ class Said:
 @bp.get("/board")
 @policy(READ)
 def board_today() -> Any:
+    """Lead to today's board."""
     return redirect(url_for("board.board", day=_asked_day()))
 
 
@@ -77,6 +78,7 @@ def _asked_day() -> str:
 @bp.get("/board/<day>")
 @policy(READ)
 def board(day: str) -> Response:
+    """Show the rooms of a day by its hours; with `open` a case beside them."""
     chosen = day_in_address(day)
     with site().read() as session:
         version = shell.version_of(audit.changed(session))
@@ -204,6 +206,8 @@ def _done_text() -> str:
 @bp.post("/board/<day>/<step>/move")
 @policy(BOOK)
 def move(day: str, step: str) -> Any:
+    """Move a case to another time or room, or say why it cannot be."""
+
     def work(session: Session, now: datetime) -> date:
         case, appointment = _case(session, step)
         starts = _moment(request.form.get("date") or _local_day(case), "time")
@@ -219,6 +223,8 @@ def move(day: str, step: str) -> Any:
 @bp.post("/board/<day>/<step>/undo")
 @policy(BOOK)
 def undo(day: str, step: str) -> Any:
+    """Take the last move of a case back while its places are free."""
+
     def work(session: Session, now: datetime) -> date:
         case, appointment = _case(session, step)
         _judge_version(appointment)
@@ -235,6 +241,8 @@ def undo(day: str, step: str) -> Any:
 @bp.post("/board/<day>/<step>/mark")
 @policy(MARK)
 def mark(day: str, step: str) -> Any:
+    """Write down a milestone of a case."""
+
     def work(session: Session, now: datetime) -> None:
         case, _ = _case(session, step)
         # A typed time is of the case's own day: what was forgotten in the evening is written down in the morning.
@@ -257,6 +265,8 @@ def mark(day: str, step: str) -> Any:
 @bp.post("/board/<day>/<step>/confirm")
 @policy(BOOK)
 def confirm(day: str, step: str) -> Any:
+    """Book what is held, from the board."""
+
     def work(session: Session, now: datetime) -> None:
         case, _ = _case(session, step)
         booking.confirm(session, case.appointment, version=_version(), actor=g.actor, now=now)
@@ -267,6 +277,8 @@ def confirm(day: str, step: str) -> Any:
 @bp.post("/board/<day>/<step>/cancel")
 @policy(BOOK)
 def cancel(day: str, step: str) -> Any:
+    """Cancel a case, with the reason that is kept with it."""
+
     def work(session: Session, now: datetime) -> None:
         case, _ = _case(session, step)
         reason = request.form.get("reason", "")

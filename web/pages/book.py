@@ -42,6 +42,7 @@ def _filters(setup: BlueprintSetupState) -> None:
 @bp.get("/book")
 @policy(BOOK)
 def desk() -> Response:
+    """Show the booking desk: patient, procedure and wishes, proposals, and why not earlier."""
     args = request.args
     asked = args.get("q", "")
     return _show(

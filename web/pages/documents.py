@@ -30,6 +30,7 @@ What a refusal's `code` means, in both languages; `{names}` are its facts. The A
 @bp.get("/docs/errors")
 @policy(anonymous=True)
 def error_codes() -> str:
+    """List every error code with its status and what it says."""
     return render_template("error_codes.html", codes=CODES)
 
 

@@ -44,6 +44,7 @@ def readyz() -> tuple[Response, int]:
 @bp.get("/version")
 @policy(anonymous=True)
 def version() -> Response:
+    """Tell which release this is."""
     return jsonify(name="needlepoint", version=VERSION)
 
 

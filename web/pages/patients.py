@@ -81,6 +81,7 @@ class Bookings:
 @bp.get("/patients")
 @policy(FULL_NAMES)
 def table() -> Response:
+    """Find patients by number, name, initials or the end of the telephone number."""
     asked = request.args.get("q", "").strip()
     with site().read() as session:
         found = patients.search(session, asked, 50) if asked else _lately(session)
@@ -106,6 +107,7 @@ def _lapsed(case: Case, now: datetime) -> bool:
 @bp.get("/patients/<patient>")
 @policy(FULL_NAMES)
 def record(patient: str) -> Response:
+    """Show one patient: flags, bookings, stays; the look is recorded."""
     return _show(patient)
 
 

@@ -58,6 +58,7 @@ class SeveralPatients(DomainError):
 @bp.get("/ward")
 @policy(READ)
 def the_ward() -> Response:
+    """Show the beds as a plan and by nights; with `bed` one of them beside it."""
     with site().read() as session:
         version = shell.version_of(audit.changed(session))
         unchanged = shell.unless_seen(version)
@@ -137,6 +138,7 @@ def _done_text() -> str:
 @bp.post("/ward/admit")
 @policy(WARD)
 def admit() -> Any:
+    """Put a patient into a bed."""
     form = request.form
     bed = form.get("bed", "")
 
@@ -183,6 +185,7 @@ def _line(patient: Patient) -> PatientLine:
 @bp.post("/ward/<encounter>/transfer")
 @policy(WARD)
 def transfer(encounter: str) -> Any:
+    """Put a patient into another bed."""
     form = request.form
 
     def work(session: Session, now: datetime) -> str:
@@ -197,6 +200,7 @@ def transfer(encounter: str) -> Any:
 @bp.post("/ward/<encounter>/discharge")
 @policy(WARD)
 def discharge(encounter: str) -> Any:
+    """End a stay."""
     form = request.form
 
     def work(session: Session, now: datetime) -> str:
@@ -210,6 +214,7 @@ def discharge(encounter: str) -> Any:
 @bp.post("/ward/<encounter>/extend")
 @policy(WARD)
 def extend(encounter: str) -> Any:
+    """Change when a stay is expected to end."""
     form = request.form
 
     def work(session: Session, now: datetime) -> str:

@@ -20,6 +20,7 @@ bp = APIBlueprint("week", __name__, enable_openapi=False)
 @bp.get("/board/week")
 @policy(READ)
 def this_week() -> Any:
+    """Lead to the week of today."""
     return redirect(url_for("week.of_day", day=today().isoformat()))
 
 

@@ -34,6 +34,7 @@ class Row:
 @admin.get("/admin/accounts")
 @policy(OVERSEE)
 def accounts() -> Response:
+    """List the accounts of people and the tokens of programs."""
     return _list()
 
 
@@ -125,6 +126,7 @@ def _with_secret(work: Callable[[Session, datetime], str], whose: str) -> Respon
 @admin.get("/admin/accounts/<login>")
 @policy(OVERSEE)
 def account(login: str) -> Response:
+    """Show one account: name, role, own list, and what shuts it out."""
     return _show(login)
 
 

@@ -61,6 +61,7 @@ class Opening:
 @admin.get("/admin/department")
 @policy(OVERSEE)
 def department() -> Response:
+    """Show the department as it is loaded, and its closures to come."""
     return show()
 
 

@@ -51,6 +51,7 @@ class Counts:
 @admin.get("/admin")
 @policy(OVERSEE)
 def overview() -> Response:
+    """Show what of the administration needs a hand."""
     now, on = site().now(), today()
     with site().read() as session:
         loaded = session.scalars(select(Department)).first() is not None

@@ -109,6 +109,7 @@ def _keys(each: Person) -> str:
 @admin.get("/admin/people/<code>")
 @policy(OVERSEE)
 def one(code: str) -> Response:
+    """Show one person: licences, what is booked without one, past changes."""
     return _show(code)
 
 

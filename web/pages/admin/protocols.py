@@ -119,6 +119,7 @@ def _row(version: ProtocolVersion, coming: ProtocolVersion | None) -> Row:
 @admin.get("/admin/protocols/<code>")
 @policy(OVERSEE)
 def protocol(code: str) -> Response:
+    """Show one protocol: its picture, its options and sources, all its versions."""
     return _show(code)
 
 
