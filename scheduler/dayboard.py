@@ -179,6 +179,7 @@ def cases(
     statuses: Iterable[str] | None = None,
     appointment: str | None = None,
     step: str | None = None,
+    steps: Iterable[str] | None = None,
     limit: int | None = None,
 ) -> list[Case]:
     """Return the cases that overlap [starts, ends), by start; every filter is optional and they add up.
@@ -197,6 +198,8 @@ def cases(
         query = query.where(Appointment.public_id == appointment)
     if step is not None:
         query = query.where(Step.public_id == step)
+    if steps is not None:
+        query = query.where(Step.public_id.in_(list(steps)))
     if statuses is not None:
         query = query.where(Step.status.in_(list(statuses)))
     return _read(session, query.order_by(Step.starts, Step.id).limit(limit))

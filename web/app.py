@@ -20,6 +20,7 @@ from web.pages.documents import bp as documents
 from web.pages.health import bp as health
 from web.pages.home import bp as home
 from web.pages.lists import bp as lists
+from web.pages.manage import bp as manage
 from web.pages.patients import bp as patients
 from web.pages.roster import bp as roster
 from web.pages.ward import bp as ward
@@ -29,7 +30,22 @@ from web.site import Site
 from web.version import VERSION
 
 BLUEPRINTS = (
-    *(health, documents, accounts, home, account, book, patients, board, week, lists, ward, roster, admin, feeds, api),
+    health,
+    documents,
+    accounts,
+    home,
+    account,
+    book,
+    patients,
+    board,
+    week,
+    lists,
+    ward,
+    roster,
+    manage,
+    admin,
+    feeds,
+    api,
 )
 """Every part of the site. Each view in them declares its policy, or the application does not start."""
 

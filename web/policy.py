@@ -37,6 +37,8 @@ WARD = frozenset({"nurse", "manager", "administrator"})
 """Admit, transfer, discharge, extend."""
 ROSTER = frozenset({"nurse", "manager", "administrator"})
 """Keep the roster: the desk hears first that somebody is ill, and every entry names who wrote it (docs/web.md)."""
+MANAGE = frozenset({"manager", "administrator"})
+"""See the department in figures."""
 FEED = frozenset({"nurse", "physician", "manager", "administrator"})
 """Make a calendar subscription."""
 

@@ -49,6 +49,7 @@ def menu() -> list[Entry]:
         (gettext("Ward"), "/ward", "w"),
         (gettext("Patients"), "/patients", "p"),
         (gettext("Roster"), "/roster", "r"),
+        (gettext("Figures"), "/manage", "f"),
         (gettext("Administration"), "/admin", "a"),
     )
     return [Entry(label, path, key, _is_here(path)) for label, path, key in entries if policy.may_open(path)]

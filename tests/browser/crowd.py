@@ -9,6 +9,7 @@ from models import Appointment
 from models.database import Database
 from scheduler import booking, closures, ward
 from scheduler.closures import ClosureEntry
+from scheduler.patients import Flag
 from tests import factories
 from tests.conftest import NOW
 from tests.factories import NURSE
@@ -16,6 +17,7 @@ from tests.factories import NURSE
 ELEVEN = NOW + timedelta(hours=3)
 """When the day is looked at: one case is done, one runs over, one is late, others are to come."""
 
+FLAGS = tuple(map(Flag, ("allergy", "isolation", "diabetes", "pacemaker")))
 NAMES = ("欧阳娜娜", "Maximiliane Hohenstein-Wallenrodt", "单于", "张晓明", "艾合买提·买买提·阿不都热西提", "李")
 
 
@@ -25,7 +27,7 @@ def fill(db: Database) -> None:
         long = NOW - timedelta(days=2) if bed == "BED-04" else NOW + timedelta(days=3)
         _lie(db, bed, long)
     for number, name in enumerate(NAMES):
-        _book(db, name, "BX-LIV", NOW + timedelta(minutes=40 * number), flags=("allergy", "isolation", "diabetes"))
+        _book(db, name, "BX-LIV", NOW + timedelta(minutes=40 * number), flags=FLAGS)
     done, running, missed, cancelled = (_book(db, "张晓明", "BX-FNA", NOW) for _ in range(4))
     _mark(db, done, "called", "in-room", "started", "ended", "out")
     _mark(db, running, "in-room", "started")
@@ -40,7 +42,7 @@ def fill(db: Database) -> None:
         factories.done(db, lambda session, entry=entry: closures.record(session, entry, actor=NURSE, now=NOW))
 
 
-def _book(db: Database, name: str, protocol: str, earliest: Any, *, flags: tuple[str, ...] = (), **more: Any) -> str:
+def _book(db: Database, name: str, protocol: str, earliest: Any, *, flags: tuple[Flag, ...] = (), **more: Any) -> str:
     def work(session: Session) -> str:
         whom = factories.patient(session, name=name, birth_date=date(1950, 2, 3), flags=flags)
         return factories.booked(session, protocol, whom=whom, earliest=earliest, **more).public_id

@@ -33,8 +33,10 @@ PAGES = {
     "lists.lists": ["/lists?all=1"],
     "lists.of_day": ["/lists/{physician}/{day}", "/lists/US-01/{day}", "/lists/{physician}/{day}?view=week"],
     "ward.the_ward": ["/ward", "/ward?bed=BED-03", "/ward?bed=BED-17"],
+    "manage.figures": ["/manage", "/manage?figure=waiting&period=year", "/manage?figure=first-case&period=quarter"],
     "patients.table": ["/patients", "/patients?q=zxm"],
     "patients.record": ["/patients/{patient}"],
+    "roster.week": ["/roster/{day}"],
     "admin.overview": ["/admin"],
     "admin.protocols": ["/admin/protocols", "/admin/protocols?q=nothing+is+called+so"],
     "admin.protocol": ["/admin/protocols/CP-TACE-ABL-S"],
@@ -47,7 +49,7 @@ PAGES = {
     "feeds.overview": ["/feeds", "/feeds?resource=OR-1"],
     "documents.error_codes": ["/docs/errors"],
 }
-LEAD_ELSEWHERE = {"board.board_today", "week.this_week"}
+LEAD_ELSEWHERE = {"board.board_today", "week.this_week", "roster.this_week"}
 
 WIDTHS = {360: 740, 768: 1024, 1440: 900, 1920: 1080}
 """Width to height of the windows that pages are judged in, in CSS pixels."""

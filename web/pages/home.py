@@ -138,7 +138,7 @@ def _unanswered(session: Session, now: datetime) -> list[Todo]:
     """Return what other departments were asked and have not confirmed, the earliest answer due first."""
     found = [
         _question(case, answer, asked, now)
-        for case in _cases_of(session, _waiting(session, now))
+        for case in dayboard.cases(session, steps=_waiting(session, now))
         for answer in ("declined", "requested")
         if (asked := tuple(held for held in case.held if held.confirmation == answer))
     ]
@@ -162,10 +162,6 @@ def _waiting(session: Session, now: datetime) -> list[str]:
         .limit(MOST)
     )
     return list(session.scalars(query))
-
-
-def _cases_of(session: Session, steps: Iterable[str]) -> list[Case]:
-    return [case for step in steps for case in dayboard.cases(session, step=step)]
 
 
 def _on_board(case: Case) -> str:

@@ -1,0 +1,99 @@
+"""The cases behind a figure: which steps make up its numerator, so that a number can be looked into."""
+
+from collections.abc import Callable, Sequence
+from datetime import timedelta
+from typing import Any
+
+from sqlalchemy import BigInteger, Select, select, type_coerce
+from sqlalchemy.orm import Session
+
+from models import Appointment, ProtocolVersion, Step, from_seconds
+from scheduler import availability, dayboard
+from scheduler.dayboard import Case
+from scheduler.engine.grid import day_start, local_date
+from scheduler.indicators import reading
+from scheduler.indicators.facts import NEVER_BOOKED, NO_OPERATIONS, Use, earliest_of_each_room
+from scheduler.indicators.figures import WAITING_CLASS
+from scheduler.indicators.periods import Period
+
+MOST = 30
+"""Cases shown behind one figure."""
+
+
+def behind(session: Session, code: str, period: Period, *, grace: int, now: int) -> list[Case]:
+    """Return cases behind a figure, at most MOST: the latest, for waiting the longest; none for what counts days."""
+    if code not in _STEPS:
+        return []
+    zone = availability.settings(session).zone
+    first, last = day_start(period.first, zone), min(day_start(period.last + timedelta(days=1), zone), now)
+    chosen = _STEPS[code](session, first, last, zone, grace)
+    found = {case.step: case for case in dayboard.cases(session, steps=chosen)}
+    return [found[step] for step in chosen if step in found]
+
+
+def _steps(first: int, last: int) -> Select[Any]:
+    return (
+        select(Step.public_id)
+        .join(Appointment, Appointment.id == Step.appointment_id)
+        .where(Step.starts >= from_seconds(first), Step.starts < from_seconds(last), Appointment.fact_only.is_(False))
+        .order_by(Step.starts.desc(), Step.id)
+    )
+
+
+def _theatre(session: Session, first: int, last: int, zone: str, grace: int) -> list[str]:
+    uses = reading.uses(session, reading.operating_rooms(session), first, last)
+    return _latest([use for use in uses if use.enters is not None])
+
+
+def _first_case(session: Session, first: int, last: int, zone: str, grace: int) -> list[str]:
+    """Return the first cases that were not on time."""
+    by_day: dict[Any, list[Use]] = {}
+    for use in reading.uses(session, reading.operating_rooms(session), first, last):
+        by_day.setdefault(local_date(use.starts, zone), []).append(use)
+    firsts = [use for uses in by_day.values() for use in earliest_of_each_room(uses)]
+    return _latest([use for use in firsts if use.enters is not None and use.enters - use.starts > grace * 60])
+
+
+def _latest(uses: Sequence[Use]) -> list[str]:
+    return [use.step for use in sorted(uses, key=lambda use: -use.starts)[:MOST]]
+
+
+def _cancelled(session: Session, first: int, last: int, zone: str, grace: int) -> list[str]:
+    starts, changed = type_coerce(Step.starts, BigInteger), type_coerce(Step.updated_at, BigInteger)
+    query = _steps(first, last).add_columns(starts, changed, Appointment.cancel_reason)
+    rows = session.execute(query.where(Step.status == "cancelled"))
+    return [
+        row[0] for row in rows if row[3] not in NEVER_BOOKED and local_date(row[2], zone) >= local_date(row[1], zone)
+    ][:MOST]
+
+
+def _missed(session: Session, first: int, last: int, zone: str, grace: int) -> list[str]:
+    return list(session.scalars(_steps(first, last).where(Step.status == "noshow").limit(MOST)))
+
+
+def _longest_waits(session: Session, first: int, last: int, zone: str, grace: int) -> list[str]:
+    waited = type_coerce(Step.starts, BigInteger) - type_coerce(Appointment.created_at, BigInteger)
+    query = (
+        _steps(first, last)
+        .join(ProtocolVersion, ProtocolVersion.id == Appointment.protocol_version_id)
+        .where(
+            Step.ordinal == 0,
+            Step.status.in_(("in-progress", "fulfilled")),
+            Appointment.urgency == WAITING_CLASS,
+            ProtocolVersion.document["family"].as_string().not_in(NO_OPERATIONS),
+        )
+        .order_by(None)
+        .order_by(waited.desc(), Step.id)
+        .limit(MOST)
+    )
+    return list(session.scalars(query))
+
+
+_STEPS: dict[str, Callable[[Session, int, int, str, int], list[str]]] = {
+    "theatre": _theatre,
+    "capped": _theatre,
+    "first-case": _first_case,
+    "cancelled": _cancelled,
+    "no-show": _missed,
+    "waiting": _longest_waits,
+}
