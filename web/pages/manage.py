@@ -40,6 +40,7 @@ class Asked:
 @bp.get("/manage")
 @policy(MANAGE)
 def figures() -> Response:
+    """Show the figures of a week, month, quarter or year; `figure` opens one of them."""
     asked, now = _asked(), int(site().now().timestamp())
     with site().read() as session:
         version = shell.version_of(audit.changed(session))
