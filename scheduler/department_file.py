@@ -70,6 +70,10 @@ class ProtocolEntry:
     def name(self) -> str:
         return f"protocol {self.protocol.code} version {self.protocol.version}"
 
+    @property
+    def stamp(self) -> "Stamp":
+        return Stamp(self.protocol.code, self.protocol.version, catalogue.digest(self.document))
+
 
 @dataclass(frozen=True, slots=True)
 class DepartmentFiles:
@@ -338,18 +342,35 @@ def _published(session: Session) -> dict[str, Published]:
     return {code: Published(held, people[code]) for code, held in digests.items()}
 
 
-def left_alone(session: Session, files: DepartmentFiles) -> list[str]:
+@dataclass(frozen=True, slots=True)
+class Stamp:
+    """Which version a protocol file is, and of what content."""
+
+    code: str
+    version: int
+    digest: str
+
+
+def stamps(folder: Path) -> list[Stamp]:
+    """Return the stamps of a folder's protocol files without judging them; one that cannot be read is left out."""
+    unread: list[Fault] = []
+    read = (_read(folder, path, _toml, unread) for path in _files(folder, "protocols", "toml"))
+    return [
+        Stamp(document["code"], document["version"], catalogue.digest(document))
+        for document in read
+        if document is not None and {"code", "version"} <= document.keys()
+    ]
+
+
+def left_alone(session: Session, files: Iterable[Stamp]) -> list[str]:
     """Return the protocol files that lag behind what people published, as `CODE file-version < newest`."""
     published = _published(session)
     return [
-        f"{entry.protocol.code} {entry.protocol.version} < {here.newest}"
-        for entry in files.protocols
-        if (here := published.get(entry.protocol.code)) is not None
-        and here.newest_of_people >= entry.protocol.version
-        and (
-            here.newest_of_people > entry.protocol.version
-            or here.digests[entry.protocol.version] != catalogue.digest(entry.document)
-        )
+        f"{file.code} {file.version} < {here.newest}"
+        for file in files
+        if (here := published.get(file.code)) is not None
+        and here.newest_of_people >= file.version
+        and (here.newest_of_people > file.version or here.digests[file.version] != file.digest)
     ]
 
 
@@ -358,7 +379,7 @@ def _apply(session: Session, files: DepartmentFiles, row: Department, now: datet
     schedules = _set_schedules(session, files.schedules)
     created, updated = _set_resources(session, files.resources, schedules)
     deactivated = _deactivate(session, {resource.code for resource in files.resources})
-    before, left = _published(session), left_alone(session, files)
+    before, left = _published(session), left_alone(session, [entry.stamp for entry in files.protocols])
     published = sum(_publish(session, entry, before, now) for entry in files.protocols)
     days = sum(working_days.load_holidays(session, listed) for listed in files.holidays)
     session.flush()

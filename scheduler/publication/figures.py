@@ -1,4 +1,4 @@
-"""The common figures of a protocol document as a flat form: minutes, counts, levels, nights and lags. Pure."""
+"""The common figures of a protocol document as a flat form: lead, minutes, counts, levels, nights, lags. Pure."""
 
 import copy
 from collections.abc import Iterator, Mapping
@@ -9,6 +9,8 @@ from scheduler.engine.protocol import PHASES
 from scheduler.errors import Invalid
 
 STAY = ("nights_before", "nights")
+APART = ("before_minutes", "after_minutes")
+SUPPLY = ("order_days", "use_by_days")
 MINUTES, DAYS = ("min_minutes", "max_minutes"), ("min_days", "max_days")
 
 
@@ -26,7 +28,7 @@ class Figure:
 
 @dataclass(frozen=True, slots=True)
 class Group:
-    """The figures of one entry: a step's phases, one of its needs, its stay, or a lag. `at` names it."""
+    """The figures of one entry, named by `at`: what is ordered, a step's phases, a need, a stay, or a lag."""
 
     kind: str
     at: tuple[str, ...]
@@ -35,7 +37,15 @@ class Group:
 
 def figures(document: Mapping[str, Any]) -> tuple[Group, ...]:
     """Return every common figure of a valid document, grouped, in its order."""
-    return (*_steps(document), *_lags(document))
+    return (*_ahead(document), *_steps(document), *_lags(document))
+
+
+def _ahead(document: Mapping[str, Any]) -> Iterator[Group]:
+    """Yield how long before the first step a booking is made; with what is ordered, when that is ordered."""
+    if "supply" in document:
+        yield Group("supply", (), _figures("supply", document["supply"], SUPPLY))
+    elif "lead_days" in document:
+        yield Group("lead", (), (Figure("lead_days", document["lead_days"]),))
 
 
 def _steps(document: Mapping[str, Any]) -> Iterator[Group]:
@@ -43,7 +53,7 @@ def _steps(document: Mapping[str, Any]) -> Iterator[Group]:
         name, code = f"step.{place}", step["code"]
         yield Group("phases", (code,), _figures(f"{name}.phases", step["phases"], PHASES))
         for number, need in enumerate(step.get("need", ())):
-            keys = ("count", "level") if "privilege" in need else ("count",)
+            keys = ("count", *(("level",) if "privilege" in need else ()), *(key for key in APART if key in need))
             shown = {"count": 1, "level": 1} | need
             yield Group("need", (code, need["role"]), _figures(f"{name}.need.{number}", shown, keys))
         if "stay" in step:

@@ -158,9 +158,21 @@ def test_the_form_shows_and_takes_the_common_figures(department: Database) -> No
 
 
 def test_the_form_as_it_is_shown_changes_nothing(department: Database) -> None:
-    made = document(department, "HDRBT") if any(p.stem == "hdrbt" for p in FILES) else document(department, "BX-LIV")
-    fields = {f.name: "" if f.value is None else str(f.value) for g in publication.figures(made) for f in g.figures}
-    assert publication.apply_figures(made, fields) == made
+    with department.read() as session:
+        for row in catalogue.in_force(session, TODAY):
+            made = row.document
+            shown = [figure for group in publication.figures(made) for figure in group.figures]
+            fields = {figure.name: "" if figure.value is None else str(figure.value) for figure in shown}
+            assert publication.apply_figures(made, fields) == made
+
+
+def test_what_is_ordered_and_a_devices_own_time_are_among_the_figures(department: Database) -> None:
+    def names(code: str) -> set[str]:
+        return {figure.key for group in publication.figures(document(department, code)) for figure in group.figures}
+
+    assert {"order_days", "use_by_days"} <= names("SEED")
+    assert "after_minutes" in names("US-EV")
+    assert "lead_days" in names("HDR")
 
 
 @pytest.mark.parametrize("typed", ["ten", "-5", "1.5", "٣", "99999999", "1e3"])

@@ -4,7 +4,7 @@ import re
 from datetime import date, timedelta
 from html import unescape
 from typing import Any
-from urllib.parse import quote
+from urllib.parse import quote, urlencode
 
 import pytest
 from flask import Flask
@@ -203,7 +203,6 @@ def test_the_form_goes_on_as_text_and_everything_can_be_changed_there(boss: Flas
 BAD_TEXTS = {
     "no TOML": (r".*", "code = ", "文本不是 TOML：第 1 行"),
     "emoji": (r"^name = .*?$", "name = {zh='活检🙂', en='x'}", "表情符号"),
-    "GBK": (r".*", b'code = "\xb4\xa9\xb4\xcc"'.decode(errors="replace"), "不是 UTF-8"),
     "control characters": (r"^family = .*?$", r'family = "bio\u0007psy"', "控制字符"),
     "too long": (r".*", "x" * 70_000, "最多读取 65536"),
 }
@@ -222,6 +221,16 @@ def test_a_text_that_cannot_be_meant_says_what_to_do_and_is_kept(
     assert said in answer.text
     assert "未保存任何内容" in answer.text
     assert bad[:40] in unescape(answer.text)
+    assert versions(department) == [1]
+
+
+def test_bytes_of_gbk_are_refused(boss: FlaskClient, department: Database) -> None:
+    form = draft(boss, EDIT + "?as=text")
+    fields = urlencode({name: value for name, value in form.items() if name != "action"})
+    body = fields.encode() + b"&text=" + 'name = "穿刺"'.encode("gbk")
+    answer = boss.post(EDIT, data=body, content_type="application/x-www-form-urlencoded")
+    assert answer.status_code == 400
+    assert "UTF-8" in answer.text
     assert versions(department) == [1]
 
 

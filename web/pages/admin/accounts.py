@@ -53,7 +53,7 @@ def _list(
     return shell.page(
         "admin/accounts.html",
         status=status,
-        rows=[row for row in rows if matching(_keys(row.user), asked)],
+        rows=[row for row in rows if not asked or matching(_keys(row.user), asked)],
         count=len(rows),
         asked=asked,
         programs=programs,

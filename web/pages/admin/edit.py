@@ -188,9 +188,9 @@ def _names(table: Mapping[str, Any]) -> dict[str, str]:
 
 
 def group_word(kind: str, at: tuple[str, ...]) -> str:
-    """Name a group of figures: a need by its role, an interval by its steps."""
+    """Name a group of figures: a need by its role, an interval by its steps; a lead names itself."""
     if kind == "need":
         return words.role(at[-1])
     if kind == "lag":
         return gettext("%(first)s → %(then)s", first=at[0], then=at[1])
-    return gettext("Minutes") if kind == "phases" else key_word("stay")
+    return {"phases": gettext("Minutes"), "stay": key_word("stay"), "supply": key_word("supply")}.get(kind, "")

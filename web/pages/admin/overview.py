@@ -14,7 +14,6 @@ from models import ApiToken, Department, JobRun, ProtocolVersion, Resource, User
 from models.resource import PERSON_KINDS
 from scheduler import availability, catalogue, department_file, licences, tidying
 from scheduler.commands import DEPARTMENT
-from scheduler.department_file import BadDepartment, DepartmentFiles
 from scheduler.working_days import Calendar
 from web import shell
 from web.accounts.tidying import JOBS as ACCOUNT_JOBS
@@ -113,18 +112,11 @@ def _holidays(session: Session, on: date) -> Iterator[Hand]:
 
 def _files(session: Session) -> Iterator[Hand]:
     """Tell where the department's files and the database differ."""
-    try:
-        files = _validated(department_file.digest(DEPARTMENT))
-    except BadDepartment as bad:
-        yield Hand(
-            gettext("The department's files have faults"), tuple(map(str, bad.faults[:5])), "/admin/department", True
-        )
-        return
-    row = session.scalars(select(Department)).one()
-    if row.digest != files.digest:
+    files, row = department_file.digest(DEPARTMENT), session.scalars(select(Department)).one()
+    if row.digest != files:
         said = gettext("`run.py load-department` loads them, or says what is wrong with them.")
         yield Hand(gettext("The department's files are not those that were loaded"), (said,), "/admin/department")
-    behind = department_file.left_alone(session, files)
+    behind = department_file.left_alone(session, _stamps(files))
     if behind:
         title = gettext("Protocol files behind what was published here: %(count)s", count=len(behind))
         yield Hand(title, tuple(behind[:8]), "/admin/protocols")
@@ -135,9 +127,9 @@ def _files(session: Session) -> Iterator[Hand]:
 
 
 @lru_cache(maxsize=2)
-def _validated(digest: str) -> DepartmentFiles:
+def _stamps(digest: str) -> list[department_file.Stamp]:
     """Read the files once for each state they are in."""
-    return department_file.validate(DEPARTMENT)
+    return department_file.stamps(DEPARTMENT)
 
 
 def _jobs(session: Session, now: datetime) -> Iterator[Hand]:

@@ -63,7 +63,7 @@ def people() -> Response:
     asked, on = request.args.get("q", "").strip(), today()
     with site().read() as session:
         found = staff(session, on)
-    rows = sorted((each for each in found if matching(_keys(each), asked)), key=_by_urgency)
+    rows = sorted((each for each in found if not asked or matching(_keys(each), asked)), key=_by_urgency)
     return shell.page(
         "admin/people.html", fragment="admin/_people_rows.html", rows=rows, asked=asked, count=len(found), on=on
     )
