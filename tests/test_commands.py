@@ -4,6 +4,7 @@ import os
 import socket
 import subprocess
 import sys
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
@@ -11,6 +12,7 @@ from click.testing import CliRunner
 
 import run
 from models.database import Database
+from tests.calendars.books import month
 from tests.conftest import ROOT
 from tests.factories import booked, done
 
@@ -133,3 +135,22 @@ def test_a_broken_department_names_its_faults(cli, tmp_path: Path) -> None:  # t
 def test_the_demonstration_refuses_a_database_with_bookings_of_its_own(cli, department: Database) -> None:  # type: ignore[no-untyped-def]
     done(department, booked)
     assert cli("demo", "--operations", "1").exit_code != 0
+
+
+def test_a_roster_is_looked_at_stored_and_refused_from_the_command_line(department: Database, tmp_path: Path) -> None:
+    good, bad, text = tmp_path / "good.xlsx", tmp_path / "bad.xlsx", tmp_path / "text.xlsx"
+    day = datetime.now(UTC).date() + timedelta(days=7)  # the command has the real clock
+    good.write_bytes(month(["nurse-01", "值"], days=[day]))
+    bad.write_bytes(month(["nurse-01", "年", "?"], days=[day, "2026-12-02"], merged=["B2:C2"]))
+    text.write_bytes("姓名".encode("gbk"))
+    address = {"DATABASE_URL": url(department)}
+    assert "would change" in needlepoint("import-roster", str(good), "--dry-run", **address).stdout
+    first = needlepoint("import-roster", str(good), **address).stdout.splitlines()[0]
+    assert first.startswith(f"nurse-01 {day}: ")
+    assert first.endswith(" → 值")
+    assert needlepoint("import-roster", str(good), **address).stdout.startswith("0 days of 1 people changed")
+    refused(needlepoint("import-roster", str(text), **address), "GBK")
+    refused(needlepoint("import-roster", str(tmp_path / "none.xlsx"), **address), "none.xlsx")
+    told = needlepoint("import-roster", str(bad), **address)
+    assert told.returncode == 1
+    assert [line.split(":")[0] for line in told.stderr.splitlines()[1:]] == ["S1!C1", "S1!B2"]

@@ -23,6 +23,7 @@ from web.pages.lists import bp as lists
 from web.pages.manage import bp as manage
 from web.pages.patients import bp as patients
 from web.pages.roster import bp as roster
+from web.pages.roster_import import bp as roster_import
 from web.pages.ward import bp as ward
 from web.pages.week import bp as week
 from web.settings import Settings, secret_key
@@ -42,6 +43,7 @@ BLUEPRINTS = (
     lists,
     ward,
     roster,
+    roster_import,
     manage,
     admin,
     feeds,

@@ -430,6 +430,98 @@ CODES: dict[str, Words] = {
     "case-patient-elsewhere": Words(
         409, N_("The patient is elsewhere"), N_("Case %(case)s (%(span)s): the patient is in case %(other)s then.")
     ),
+    # Rosters: a file that cannot be taken, and the faults of its cells inside `violations`.
+    "no-file": Words(422, N_("No file was chosen"), N_("Choose the workbook with the roster and send it again.")),
+    "roster-faults": Words(
+        422,
+        N_("The roster was not taken"),
+        N_("%(count)s places cannot be understood; nothing was stored. Mend them in the file and send it again."),
+    ),
+    "roster-too-large": Words(
+        422,
+        N_("The file is too large"),
+        N_("%(file)s is larger than %(limit)s. Keep only the sheets of the roster, without pictures."),
+    ),
+    "roster-too-many": Words(
+        422,
+        N_("The workbook is too long"),
+        N_("%(file)s has more than 24 sheets, or a sheet more than 500 rows or 100 columns. Keep only the roster."),
+    ),
+    "roster-encrypted": Words(
+        422, N_("The file has a password"), N_("Save %(file)s without a password and send it again.")
+    ),
+    "roster-old-excel": Words(
+        422, N_("An old kind of workbook"), N_("%(file)s is of the kind XLS. Save it as XLSX and send it again.")
+    ),
+    "roster-text-file": Words(
+        422,
+        N_("This is a text, not a workbook"),
+        N_("%(file)s is a text (%(encoding)s), whatever its name says. Open it in a spreadsheet and save it as XLSX."),
+    ),
+    "roster-not-excel": Words(
+        422,
+        N_("This is no workbook"),
+        N_("%(file)s is not of the kind XLSX. Save the roster as XLSX and send it again."),
+    ),
+    "roster-damaged": Words(
+        422,
+        N_("The file is damaged"),
+        N_("%(file)s cannot be read. Open it in a spreadsheet, save it anew, send it again."),
+    ),
+    "roster-empty": Words(422, N_("The file is empty"), N_("%(file)s has no visible sheet with anything in it.")),
+    "roster-changed": Words(
+        409,
+        N_("The roster changed meanwhile"),
+        N_("Somebody changed it since this was shown. Nothing was stored; look at the differences again."),
+    ),
+    "roster-merged": Words(None, N_("Merged cells"), N_("Split them and fill in each cell.")),
+    "roster-date-text": Words(
+        None,
+        N_("A date that is a text"),
+        N_("“%(value)s” is a text. Enter a date, or the day's number with year and month in a cell above."),
+    ),
+    "roster-not-a-date": Words(
+        None, N_("A column without a day"), N_("“%(value)s” is no date. Enter one, or leave the column empty.")
+    ),
+    "roster-no-dates": Words(
+        None,
+        N_("No days"),
+        N_("No row near the top has dates. Head each column with its day, or name the sheet Notes."),
+    ),
+    "roster-no-month": Words(
+        None,
+        N_("Days without a month"),
+        N_("Which month's %(value)s is meant? Write year and month, like 2026-12, into a cell above."),
+    ),
+    "roster-no-such-day": Words(None, N_("No such day"), N_("%(month)s has no day %(value)s.")),
+    "roster-day-twice": Words(None, N_("A day stands twice"), N_("%(date)s stands in %(other)s already.")),
+    "roster-day-far": Words(
+        None, N_("A day too far away"), N_("%(date)s is more than %(days)s days from today. Is the year right?")
+    ),
+    "roster-cell-twice": Words(
+        None, N_("One day twice"), N_("This day of this person stands in %(other)s already. Keep one of the two.")
+    ),
+    "roster-unknown-person": Words(
+        None,
+        N_("Nobody of this name"),
+        N_("Nobody is called “%(value)s”; most like it is %(nearest)s. Write the name or code as the roster has it."),
+    ),
+    "roster-two-people": Words(
+        None, N_("Two people of one name"), N_("“%(value)s” is the name of %(people)s. Write the code instead.")
+    ),
+    "roster-person-twice": Words(
+        None, N_("A person stands twice"), N_("The same person stands in %(other)s already. Keep one row.")
+    ),
+    "roster-no-person": Words(None, N_("A row without a person"), N_("Write whose row this is, or empty its cells.")),
+    "roster-code-and-name": Words(
+        None, N_("Code and name do not fit"), N_("%(number)s is not the code of “%(name)s”. Mend one of the two.")
+    ),
+    "roster-unknown-sign": Words(
+        None, N_("A sign that means nothing"), N_("“%(value)s” is none of the signs; they are listed below.")
+    ),
+    "roster-formula": Words(
+        None, N_("A formula without a value"), N_("It was never calculated. Open and save the file in a spreadsheet.")
+    ),
     # The installation; said on the terminal.
     "bad-department": Words(
         500, N_("The department's files have faults"), N_("Nothing was loaded. Each fault is listed with its file.")

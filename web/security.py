@@ -55,6 +55,7 @@ def install(app: Flask, settings: Settings) -> None:
     """Set limits and hooks. Call before the policy's hook: the request id must exist when it refuses."""
     app.config.update(
         MAX_CONTENT_LENGTH=settings.max_body_kib * 1024,
+        MAX_FORM_MEMORY_SIZE=settings.max_body_kib * 1024,  # a roster that was looked at comes back in a field
         MAX_FORM_PARTS=MAX_FORM_PARTS,
         TRUSTED_HOSTS=settings.hosts,
     )

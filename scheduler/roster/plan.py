@@ -6,7 +6,7 @@ twice changes nothing the second time.
 
 from collections import defaultdict
 from collections.abc import Collection, Iterable, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import date, datetime
 
 from sqlalchemy.orm import Session
@@ -15,7 +15,7 @@ from scheduler import availability
 from scheduler.actor import Actor
 from scheduler.engine.grid import Span
 from scheduler.roster import duties, leave, people
-from scheduler.roster.halves import AM, HALVES, HalfDay, joined
+from scheduler.roster.halves import AM, HALVES, PM, HalfDay, joined
 from scheduler.roster.week import AWAY, CLOSED, HOLIDAY, OFF, PART, Half, Line, read
 
 PLAN, WORK, LEAVE, MIXED = "plan", "work", "leave", "mixed"
@@ -57,6 +57,8 @@ class Change:
     date: date
     before: DayPlan
     after: DayPlan
+    halves: tuple[Half, Half] = field(repr=False, compare=False)
+    """The day as it was read, to say in words what a plan of it means."""
 
 
 def as_it_is(line: Line, day: date) -> DayPlan:
@@ -92,10 +94,11 @@ def _of_person(line: Line, wishes: Wishes) -> Iterator[Change]:
         if wish is None:
             continue
         before = as_it_is(line, day)
-        am, pm = (_meant(wish.half(half), before.half(half), halves[HalfDay(day, half)]) for half in HALVES)
+        read_ = (halves[HalfDay(day, AM)], halves[HalfDay(day, PM)])
+        am, pm = (_meant(wish.half(half.at.half), before.half(half.at.half), half) for half in read_)
         after = DayPlan(am, pm, wish.on_call, wish.late)
         if after != before:
-            yield Change(code, day, before, after)
+            yield Change(code, day, before, after, read_)
 
 
 def _meant(wish: HalfPlan, before: HalfPlan, half: Half) -> HalfPlan:
