@@ -43,6 +43,7 @@ class Sent:
 @bp.get("/roster/import")
 @policy(ROSTER)
 def choose() -> Response:
+    """Take a workbook, give the present roster as one, and list the signs."""
     return _page()
 
 
