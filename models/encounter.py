@@ -29,6 +29,8 @@ class Encounter(Base):
     discharged_at: Mapped[datetime | None]
     expected_end: Mapped[datetime]
     """The estimate of when an open stay ends; time pushes it on."""
+    lodger_ward: Mapped[str | None]
+    """Set: a lodger on another ward, by its name, in none of our beds until a bed stay begins here."""
     patient: Mapped[Patient] = relationship()
     appointment: Mapped[Appointment | None] = relationship()
     stays: Mapped[list["BedStay"]] = relationship(order_by="BedStay.starts", back_populates="encounter")

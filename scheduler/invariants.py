@@ -48,10 +48,11 @@ QUERIES = {
     "changes that were never told": """
         SELECT a.id FROM appointment a WHERE NOT EXISTS (
           SELECT 1 FROM outbox o WHERE o.dedupe_key = 'appointment:' || a.public_id || ':' || a.version)""",
-    "admitted patients without exactly one open bed": """
-        SELECT e.id FROM encounter e WHERE e.status = 'in-progress' AND 1 <> (
+    "admitted patients without exactly one open bed, lodgers with none": """
+        SELECT e.id FROM encounter e WHERE e.status = 'in-progress' AND (
           SELECT count(*) FROM bed_stay b
-          WHERE b.encounter_id = e.id AND b.status = 'active' AND b.ends > 200000000000)""",
+          WHERE b.encounter_id = e.id AND b.status = 'active' AND b.ends > 200000000000)
+            NOT BETWEEN CASE WHEN e.lodger_ward IS NULL THEN 1 ELSE 0 END AND 1""",
 }
 """What is wrong → a query that finds it; every one must come back empty."""
 

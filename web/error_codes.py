@@ -238,6 +238,12 @@ CODES: dict[str, Words] = {
     "illegal-transition": Words(
         409, N_("Not possible in this state"), N_("It is %(status)s; that does not allow this.")
     ),
+    "bed-or-lodger-ward": Words(
+        422, N_("A bed or another ward"), N_("Say in which bed of ours the patient lies, or on which other ward.")
+    ),
+    "not-due-yet": Words(
+        409, N_("Too early to say"), N_("It is planned for %(starts)s; only then can somebody have failed to come.")
+    ),
     "duplicate-record-number": Words(
         409,
         N_("This record number exists"),

@@ -8,6 +8,7 @@ from scheduler.booking.book import book
 from scheduler.booking.change import cancel, confirm, renew, reschedule
 from scheduler.booking.fact import FactRequest, record_fact
 from scheduler.booking.mark import mark, mark_all
+from scheduler.booking.noshow import came_after_all, noshow
 from scheduler.booking.patient_day import with_patient
 from scheduler.booking.propose import check, find
 from scheduler.booking.requests import BookRequest, FindRequest, Found, Override
@@ -20,12 +21,14 @@ __all__ = [
     "Found",
     "Override",
     "book",
+    "came_after_all",
     "cancel",
     "check",
     "confirm",
     "find",
     "mark",
     "mark_all",
+    "noshow",
     "record_fact",
     "renew",
     "reschedule",

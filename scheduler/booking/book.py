@@ -54,7 +54,7 @@ def book(session: Session, request: BookRequest, *, actor: Actor, now: datetime)
     row = _appointment(request, patient, version, steps, actor, now)
     if request.hold:
         row["hold_until"] = now + settings.hold
-    with rows.guarded(session, request.placement, locked):
+    with rows.guarded(session, rows.wanted(request.placement, locked)):
         id_ = session.execute(_ADD_APPOINTMENT, row).scalar_one()
         for ordinal, (plan, status) in enumerate(steps):
             step = session.execute(_ADD_STEP, _step(id_, ordinal, plan, status, now)).scalar_one()

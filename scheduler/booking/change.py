@@ -127,7 +127,7 @@ def reschedule(
     violations = [each for each in violations if touches(each, moving) or not touches(each, fixed)]
     rows.judge(violations, override=override, role=actor.role)
     freed = rows.spans(step for step in appointment.steps if step.code in moving)
-    with rows.guarded(session, placement, locked):
+    with rows.guarded(session, rows.wanted(placement, locked)):
         _move(session, appointment, moving, locked, now)
         if override is not None:
             appointment.override = override.kept(actor.id, now)

@@ -237,9 +237,16 @@ def _confirmation(slot: SlotPlan, resource: Row, settings: availability.Settings
     }
 
 
+def wanted(placement: Placement, locked: Locked) -> list[closures.Held]:
+    """Return what a placement is to hold."""
+    return [
+        (locked.rows[slot.resource].id, from_seconds(slot.starts), from_seconds(slot.ends)) for slot in plans(placement)
+    ]
+
+
 @contextmanager
-def guarded(session: Session, placement: Placement, locked: Locked) -> Iterator[None]:
-    """Write slots inside; when the guard refuses them, say who is in the way.
+def guarded(session: Session, wanted: Collection[closures.Held]) -> Iterator[None]:
+    """Write slots inside; when the guard refuses them, say who is in the way of what is wanted.
 
     Raises SlotTaken(resource, starts, ends, status, holder). The locks make this rare: it is the last word.
     """
@@ -251,7 +258,6 @@ def guarded(session: Session, placement: Placement, locked: Locked) -> Iterator[
         nested.rollback()
         if "overlap_slot" not in str(error.orig) and "guard_slot" not in str(error.orig):
             raise
-        wanted = [(locked.ids[s.resource], from_seconds(s.starts), from_seconds(s.ends)) for s in plans(placement)]
         raise _blocking(session, wanted) from error
     nested.commit()
 

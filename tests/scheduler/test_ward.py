@@ -1,12 +1,13 @@
 """Stays as they are lived: who lies where, what may not be, what is counted, and that the plan follows the fact."""
 
 from datetime import UTC, date, datetime, timedelta
+from typing import Any
 
 import pytest
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
-from models import FAR_FUTURE, BedStay, Encounter, Slot
+from models import FAR_FUTURE, BedStay, Encounter, Patient, Slot
 from models.database import Database
 from scheduler import booking, closures, invariants, ward
 from scheduler.errors import Conflict, Invalid, NotFound, SlotTaken, StaleVersion
@@ -309,5 +310,65 @@ def test_a_bed_somebody_lies_in_is_not_offered_before_the_estimate(department: D
         made = booked(session, "AB-LIV-1")
         bed = next(slot for slot in made.steps[0].slots if slot.role == "bed")
         assert bed.starts >= NOW + timedelta(days=3)
+
+    done(department, work)
+
+
+def lodged(session: Session, whom: Patient | None = None, **given: Any) -> Encounter:
+    person = whom or patient(session)
+    at = given.pop("at", NOW - HOUR)
+    asked = ward.Lodging(person.public_id, given.pop("where", "肝胆外科"), at, at + timedelta(days=2), **given)
+    return ward.lodge(session, asked, actor=NURSE, now=NOW)
+
+
+def test_a_lodger_lies_in_none_of_our_beds_and_is_counted_apart(department: Database) -> None:
+    encounter = done(department, lodged)
+    with department.read() as session:
+        found = ward.census(session, NOW)
+        assert (found.occupied, [each.ward for each in found.lodgers]) == (0, ["肝胆外科"])
+        assert ward.census(session, NOW - 2 * HOUR).lodgers == ()
+        assert ward.occupancy(session, TODAY, TODAY, now=NOW)[0].admissions == 0
+    assert invariants.faults(department) == []
+    done(department, lambda session: discharge(session, encounter, NOW))
+    with department.read() as session:
+        assert ward.census(session, NOW).lodgers == ()
+
+
+def test_a_lodger_comes_home_to_a_bed_of_ours(department: Database) -> None:
+    encounter = done(department, lodged)
+    done(department, lambda session: transfer(session, encounter, "BED-02", NOW - HOUR / 2))
+    with department.read() as session:
+        home = ward.encounter_by_public_id(session, encounter.public_id)
+        assert [stay.resource.code for stay in home.stays] == ["BED-02"]
+        found = ward.census(session, NOW)
+        assert (found.occupied, found.lodgers) == (1, ())
+        assert len(ward.census(session, NOW - HOUR * 3 / 4).lodgers) == 1
+    assert invariants.faults(department) == []
+
+
+def test_a_bed_that_was_planned_for_a_lodger_is_free_for_others(department: Database) -> None:
+    made = done(department, lambda session: booked(session, "AB-LIV-1"))
+    came = made.steps[0].starts - timedelta(days=1)
+    asked = ward.Lodging(made.patient.public_id, "普外科", came, came + timedelta(days=3), made.public_id)
+    encounter = department.transact(lambda session, now: ward.lodge(session, asked, actor=NURSE, now=now), now=came)
+    with department.read() as session:
+        after = booking.whole(session, made.public_id)
+        bed = next(slot for slot in after.steps[0].slots if slot.kind == "bed")
+        assert (bed.status, after.version) == ("unplaced", 2)
+        assert ward.encounter_by_public_id(session, encounter.public_id).appointment_id == after.id
+    assert invariants.faults(department) == []
+
+
+def test_lodging_that_cannot_be_meant_is_refused(department: Database) -> None:
+    def work(session: Session) -> None:
+        person = patient(session)
+        for name, code in (("  ", "empty-text"), ("a\nb", "control-characters"), ("x" * 101, "text-too-long")):
+            with pytest.raises(Invalid, match=code):
+                lodged(session, person, where=name)
+        with pytest.raises(Invalid, match="time-in-future"):
+            lodged(session, person, at=NOW + HOUR)
+        lodged(session, person)
+        with pytest.raises(Conflict, match="already-admitted"):
+            admitted(session, whom=person)
 
     done(department, work)

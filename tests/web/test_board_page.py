@@ -268,3 +268,24 @@ def test_a_physician_marks_but_does_not_move(app: Flask, department: Database, c
     clock.now = AT_NINE
     assert post(physician, f"{step}/mark", kind="called", version=made.version).status_code == 303
     assert post(physician, f"{step}/move", time="10:00", version=made.version + 1).status_code == 403
+
+
+def test_who_did_not_come_is_written_down_and_taken_back(
+    nurse: FlaskClient, department: Database, clock: Clock
+) -> None:
+    _, step = case(department)
+    assert "/noshow" not in nurse.get(f"/board/{DAY}?open={step}").text  # it is not nine yet
+    clock.forward(hours=2)
+    assert "/noshow" in nurse.get(f"/board/{DAY}?open={step}").text
+    assert post(nurse, f"{step}/noshow", version=1).status_code == 303
+    assert now_of(department, step).status == "noshow"
+    assert "/came" in nurse.get(f"/board/{DAY}?open={step}").text
+    assert post(nurse, f"{step}/came", version=2).status_code == 303
+    assert now_of(department, step).status == "booked"
+
+
+def test_a_no_show_on_a_version_that_is_gone_is_refused(nurse: FlaskClient, department: Database, clock: Clock) -> None:
+    _, step = case(department)
+    clock.forward(hours=2)
+    assert post(nurse, f"{step}/noshow", version=7).status_code == 412
+    assert now_of(department, step).status == "booked"

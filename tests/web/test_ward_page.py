@@ -182,3 +182,24 @@ def test_the_numbers_of_each_night_stand_in_a_table(nurse: FlaskClient, departme
 def test_an_unchanged_ward_is_not_sent_again(nurse: FlaskClient) -> None:
     first = nurse.get("/ward")
     assert nurse.get("/ward", headers={"If-None-Match": first.headers["ETag"]}).status_code == 304
+
+
+def test_a_lodger_is_listed_below_the_beds_and_moves_home(nurse: FlaskClient, department: Database) -> None:
+    factories.done(department, lambda session: factories.patient(session, record_number="L1", name="王小梅"))
+    until = (NOW + timedelta(days=2)).strftime("%Y-%m-%dT%H:%M")
+    answer = post(nurse, "lodge", who="L1", lodger_ward="肝胆外科", expected_end=until)
+    assert answer.status_code == 303
+    text = nurse.get("/ward").text
+    assert "肝胆外科" in text
+    assert text.count('class="bed free') == 17
+    (encounter,) = encounters(department)
+    assert post(nurse, f"{encounter.public_id}/transfer", version=1, bed="BED-03", at="").status_code in (303, 422)
+
+
+def test_lodging_needs_a_ward(nurse: FlaskClient, department: Database) -> None:
+    factories.done(department, lambda session: factories.patient(session, record_number="L2"))
+    until = (NOW + timedelta(days=2)).strftime("%Y-%m-%dT%H:%M")
+    answer = post(nurse, "lodge", who="L2", lodger_ward=" ", expected_end=until)
+    assert answer.status_code == 422
+    assert 'value="L2"' in answer.text
+    assert encounters(department) == []

@@ -314,6 +314,39 @@ def mark_appointment(id: UUID, json_data: MilestoneAsked, headers_data: IfMatch)
     return _change(id, work)
 
 
+class NoShowAsked(Asked):
+    step: Code
+
+
+@api.post("/appointments/<uuid:id>/noshow")
+@api.input(NoShowAsked)
+@api.input(IfMatch, location="headers")
+@api.output(AppointmentTold)
+@refuses(*CHANGES)
+@policy(MARK)
+def noshow_appointment(id: UUID, json_data: NoShowAsked, headers_data: IfMatch) -> Response:
+    """Write down that nobody came to a step; its places are free again, and later steps are cancelled with it."""
+    asked, actor = json_data, g.actor
+
+    def work(session: Session, key: str, version: int, now: datetime) -> Appointment:
+        return booking.noshow(session, key, version=version, step=asked.step, actor=actor, now=now)
+
+    return _change(id, work)
+
+
+@api.post("/appointments/<uuid:id>/came-after-all")
+@api.input(IfMatch, location="headers")
+@api.output(AppointmentTold)
+@refuses(*CHANGES)
+@policy(MARK)
+def came_after_all(id: UUID, headers_data: IfMatch) -> Response:
+    """Take a no-show back as long as nothing else was done since and the places are still free."""
+    actor = g.actor
+    return _change(
+        id, lambda s, key, version, now: booking.came_after_all(s, key, version=version, actor=actor, now=now)
+    )
+
+
 # --- Reading.
 
 

@@ -11,6 +11,8 @@ from sqlalchemy.orm import Session
 
 from models import FAR_FUTURE, Encounter
 from scheduler import ward
+from scheduler.actor import Actor
+from scheduler.errors import Invalid
 from web.api.blueprint import CHANGES, WRITES, api, refuses
 from web.api.conditional import IfMatch, answer, version_asked
 from web.api.idempotency import IdempotencyKey, written_once
@@ -58,11 +60,29 @@ class BedTold(Told):
     expected: list[ExpectedTold]
 
 
+class LodgerTold(Told):
+    """A patient of ours on another ward, in none of our beds."""
+
+    encounter: str
+    version: int
+    patient: str
+    record_number: str
+    name: str
+    sex: str
+    birth_date: IsoDay
+    flags: list[FlagTold]
+    ward: str
+    admitted_at: Instant
+    expected_end: Instant
+    appointment: str | None
+
+
 class CensusTold(Told):
     at: Instant
     open_beds: int
     occupied: int
     beds: list[BedTold]
+    lodgers: list[LodgerTold]
 
 
 class CensusAsked(Asked):
@@ -86,6 +106,7 @@ def get_census(query_data: CensusAsked) -> dict[str, Any]:
         "open_beds": found.open_beds,
         "occupied": found.occupied,
         "beds": [_bed(bed) for bed in found.beds],
+        "lodgers": [_lodger(each) for each in found.lodgers],
     }
 
 
@@ -104,6 +125,11 @@ def _bed(bed: ward.BedState) -> dict[str, Any]:
 def _lying(lying: ward.Lying) -> dict[str, Any]:
     told = {name: getattr(lying, name) for name in LyingTold.model_fields}
     return told | {"flags": [flag_told(flag) for flag in lying.flags], "name": patient_name(lying.name)}
+
+
+def _lodger(lodger: ward.Lodger) -> dict[str, Any]:
+    told = {name: getattr(lodger, name) for name in LodgerTold.model_fields}
+    return told | {"flags": [flag_told(flag) for flag in lodger.flags], "name": patient_name(lodger.name)}
 
 
 def _expected(expected: ward.Expected) -> dict[str, Any]:
@@ -198,12 +224,14 @@ class EncounterTold(Told):
     admitted_at: Instant
     discharged_at: Instant | None
     expected_end: Instant
+    lodger_ward: str | None
     stays: list[StayTold]
 
 
 class AdmitAsked(Asked):
     patient: PublicId
-    bed: Code
+    bed: Annotated[Code, Field(description="One of our beds; or else `lodger_ward`")] | None = None
+    lodger_ward: Annotated[str, Field(max_length=100, description="The ward that takes the patient in")] | None = None
     expected_end: Moment
     at: Annotated[Moment, Field(description="Now, unless it is said")] | None = None
     appointment: Annotated[PublicId, Field(description="The booking whose planned bed this is")] | None = None
@@ -229,16 +257,27 @@ class ExtendAsked(Asked):
 @refuses(*WRITES)
 @policy(WARD)
 def admit_patient(json_data: AdmitAsked, headers_data: IdempotencyKey) -> Response:
-    """Admit a patient to a bed. 409 `bed-occupied` names the span; a plan for the bed gives way to the fact."""
+    """Admit a patient to a bed, or as a lodger on another ward.
+
+    409 `bed-occupied` names the span; a plan for the bed gives way to the fact.
+    """
     asked, actor = json_data, g.actor
     place()
 
     def work(session: Session, now: datetime) -> dict[str, Any]:
-        admission = ward.Admission(asked.patient, asked.bed, asked.at or now, asked.expected_end, asked.appointment)
-        return _told(session, ward.admit(session, admission, actor=actor, now=now))
+        return _told(session, _admitted(session, asked, actor, now))
 
     body = written_once(asked, work)
     return answer(body, status=201, location=f"/api/v1/encounters/{body['id']}")
+
+
+def _admitted(session: Session, asked: AdmitAsked, actor: Actor, now: datetime) -> Encounter:
+    span = (asked.at or now, asked.expected_end, asked.appointment)
+    if asked.bed is not None and asked.lodger_ward is None:
+        return ward.admit(session, ward.Admission(asked.patient, asked.bed, *span), actor=actor, now=now)
+    if asked.lodger_ward is not None and asked.bed is None:
+        return ward.lodge(session, ward.Lodging(asked.patient, asked.lodger_ward, *span), actor=actor, now=now)
+    raise Invalid("bed-or-lodger-ward")
 
 
 @api.get("/encounters/<uuid:id>")
@@ -259,7 +298,7 @@ def get_encounter(id: UUID) -> Response:
 @refuses(*CHANGES)
 @policy(WARD)
 def transfer_patient(id: UUID, json_data: TransferAsked, headers_data: IfMatch) -> Response:
-    """Move a patient to another bed."""
+    """Move a patient to another bed, or a lodger home to one of ours."""
     asked, actor = json_data, g.actor
 
     def work(session: Session, key: str, version: int, now: datetime) -> Encounter:
@@ -321,6 +360,7 @@ def _plain(encounter: Encounter) -> dict[str, Any]:
         admitted_at=encounter.admitted_at,
         discharged_at=encounter.discharged_at,
         expected_end=encounter.expected_end,
+        lodger_ward=encounter.lodger_ward,
         stays=[
             StayTold(bed=stay.resource.code, starts=stay.starts, ends=None if stay.ends == FAR_FUTURE else stay.ends)
             for stay in encounter.stays

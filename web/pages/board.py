@@ -48,6 +48,8 @@ class Opened:
     next_mark: str | None
     movable: bool
     undo: bool
+    missed: bool
+    """Nobody has been seen of it although its time has come."""
 
 
 @dataclass(slots=True)
@@ -166,6 +168,7 @@ def _open(session: Session, step: str, now: datetime) -> Opened | None:
         next_mark=_next_mark(case),
         movable=movable,
         undo=may(BOOK) and _can_undo(session, appointment, now),
+        missed=case.status == "booked" and case.starts <= now and not case.milestones,
     )
 
 
@@ -192,6 +195,8 @@ _DONE = {
     "cancelled": lambda: gettext("Cancelled."),
     "confirmed": lambda: gettext("Booked."),
     "marked": lambda: gettext("Written down."),
+    "noshow": lambda: gettext("Nobody came: its places are free again."),
+    "came": lambda: gettext("It stands again as it stood before."),
 }
 
 
@@ -260,6 +265,30 @@ def mark(day: str, step: str) -> Any:
         )
 
     return _act(day, step, "mark", "marked", work)
+
+
+@bp.post("/board/<day>/<step>/noshow")
+@policy(MARK)
+def noshow(day: str, step: str) -> Any:
+    """Write down that nobody came to a step; its places are free again."""
+
+    def work(session: Session, now: datetime) -> None:
+        case, _ = _case(session, step)
+        booking.noshow(session, case.appointment, version=_version(), step=case.step_code, actor=g.actor, now=now)
+
+    return _act(day, step, "noshow", "noshow", work)
+
+
+@bp.post("/board/<day>/<step>/came")
+@policy(MARK)
+def came(day: str, step: str) -> Any:
+    """Take a no-show back while its places are free."""
+
+    def work(session: Session, now: datetime) -> None:
+        case, _ = _case(session, step)
+        booking.came_after_all(session, case.appointment, version=_version(), actor=g.actor, now=now)
+
+    return _act(day, step, "came", "came", work)
 
 
 @bp.post("/board/<day>/<step>/confirm")
@@ -398,6 +427,8 @@ def event_word(action: str) -> str:
         "renewed": lambda: pgettext("history", "hold renewed"),
         "rescheduled": lambda: pgettext("history", "moved"),
         "cancelled": lambda: pgettext("history", "cancelled"),
+        "noshow": lambda: pgettext("history", "did not come"),
+        "came-after-all": lambda: pgettext("history", "came after all"),
     }
     if verb.startswith("marked-"):
         return words_of.milestone(verb.removeprefix("marked-"))

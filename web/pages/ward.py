@@ -121,6 +121,7 @@ def _here(**changed: Any) -> str:
 
 _DONE: dict[str, Callable[[], str]] = {
     "admitted": lambda: gettext("Admitted."),
+    "lodged": lambda: gettext("Admitted on another ward."),
     "transferred": lambda: gettext("Moved to the other bed."),
     "discharged": lambda: gettext("Discharged."),
     "extended": lambda: gettext("The stay has a new expected end."),
@@ -158,6 +159,25 @@ def admit() -> Any:
         return bed
 
     return _act(bed, "admit", "admitted", work)
+
+
+@bp.post("/ward/lodge")
+@policy(WARD)
+def lodge() -> Any:
+    """Admit a patient of ours on another ward."""
+    form = request.form
+
+    def work(session: Session, now: datetime) -> str:
+        asked = ward.Lodging(
+            patient=form.get("patient") or _meant(session, form.get("who", "")).public_id,
+            ward=form.get("lodger_ward", ""),
+            at=_moment(form.get("at", ""), now),
+            expected_end=_moment(form.get("expected_end", ""), None),
+        )
+        ward.lodge(session, asked, actor=g.actor, now=now)
+        return ""
+
+    return _act("", "lodge", "lodged", work)
 
 
 def _meant(session: Session, text: str) -> Patient:

@@ -232,13 +232,14 @@ def test_a_booking_is_not_confirmed_twice(nurse: Caller, new_patient: NewPatient
 # --- Versions.
 
 
-@pytest.mark.parametrize("verb", ["confirm", "renew", "cancel", "reschedule", "milestones"])
+@pytest.mark.parametrize("verb", ["confirm", "renew", "cancel", "reschedule", "milestones", "noshow", "came-after-all"])
 def test_every_change_needs_the_version_it_was_decided_on(nurse: Caller, new_patient: NewPatient, verb: str) -> None:
     held = booked(nurse, new_patient(), hold=True, **WEDNESDAY)
     bodies = {
         "cancel": {"reason": "x"},
         "reschedule": {"steps": explicit(held["steps"])},
         "milestones": {"step": "BX-FNA", "kind": "called"},
+        "noshow": {"step": "BX-FNA"},
     }
     path = f"/appointments/{held['id']}/{verb}"
     for missing in (None, "*"):
@@ -325,6 +326,16 @@ def test_a_cancelled_booking_frees_its_place_and_keeps_its_reason(nurse: Caller,
     window = {"from_": "2026-12-02T00:00:00+08:00", "to": "2026-12-03T00:00:00+08:00"}
     assert ok(nurse.get("/slots", **window))["slots"] == []
     refused(nurse.post(path, {"reason": "again"}, version=2), 409, "already-over")
+
+
+def test_a_no_show_frees_the_places_and_can_be_taken_back(nurse: Caller, new_patient: NewPatient, clock: Clock) -> None:
+    appointment = booked(nurse, new_patient())
+    path = f"/appointments/{appointment['id']}"
+    clock.forward(hours=3)
+    missed = ok(nurse.post(f"{path}/noshow", {"step": "BX-FNA"}, version=1))
+    assert (missed["status"], missed["steps"][0]["status"]) == ("noshow", "noshow")
+    assert ok(nurse.post(f"{path}/came-after-all", version=2))["status"] == "booked"
+    refused(nurse.post(f"{path}/came-after-all", version=3), 409, "nothing-to-undo")
 
 
 def test_milestones_move_a_step_along(nurse: Caller, caller: Callers, new_patient: NewPatient, clock: Clock) -> None:

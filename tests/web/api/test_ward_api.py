@@ -125,3 +125,23 @@ def test_a_report_over_an_impossible_period_is_refused(nurse: Caller) -> None:
     refused(nurse.get("/occupancy", from_="2026-12-04", to="2026-12-01"), 422, "earliest-after-latest")
     refused(nurse.get("/occupancy", from_="1990-12-04", to="2026-12-01"), 422, "search-too-long")
     refused(nurse.get("/occupancy", from_="2026-12-04"), 422, "validation")
+
+
+def test_a_lodger_lies_on_another_ward_until_a_bed_of_ours_is_free(
+    nurse: Caller, new_patient: NewPatient, clock: Clock
+) -> None:
+    body = {"patient": new_patient(), "lodger_ward": "肝胆外科", "expected_end": "2026-12-04T11:00:00+08:00"}
+    stay = ok(nurse.post("/encounters", body), 201)
+    assert (stay["lodger_ward"], stay["stays"]) == ("肝胆外科", [])
+    census = ok(nurse.get("/census"))
+    assert (census["occupied"], [each["ward"] for each in census["lodgers"]]) == (0, ["肝胆外科"])
+    clock.forward(hours=1)
+    home = ok(nurse.post(f"/encounters/{stay['id']}/transfer", {"bed": "BED-06"}, version=1))
+    assert [each["bed"] for each in home["stays"]] == ["BED-06"]
+    assert ok(nurse.get("/census"))["lodgers"] == []
+
+
+def test_a_stay_is_in_a_bed_of_ours_or_on_another_ward(nurse: Caller, new_patient: NewPatient) -> None:
+    body = {"patient": new_patient(), "expected_end": "2026-12-04T11:00:00+08:00"}
+    refused(nurse.post("/encounters", body), 422, "bed-or-lodger-ward")
+    refused(nurse.post("/encounters", body | {"bed": "BED-05", "lodger_ward": "x"}), 422, "bed-or-lodger-ward")
