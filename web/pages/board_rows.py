@@ -13,6 +13,9 @@ from scheduler.lifecycle import MOVABLE
 WHOLE_DAY = 20 * 60
 """A lane open longer than this (imported rooms, movable devices) says nothing about a day's hours."""
 
+PRESSING = 5
+"""Minutes late or over that call somebody; less is how a day goes."""
+
 USUAL = (8 * 60, 18 * 60)
 """Minutes of the day shown when nothing says otherwise."""
 
@@ -262,11 +265,11 @@ def _gaps(known: Iterable[tuple[int, int]], length: int) -> list[Stretch]:
     return [*found, *([Stretch(at, length - at, "off")] if at < length else [])]
 
 
-def needs(board: Board, unplaced: Iterable[Case], now: datetime) -> tuple[Need, ...]:
+def needs(cases: Iterable[Case], unplaced: Iterable[Case], now: datetime) -> tuple[Need, ...]:
     """Return what needs a human now, the most pressing kind first."""
-    cases = {case.step: case for lane in board.lanes for case in lane.cases}
+    by_step = {case.step: case for case in cases}
     found = [Need("unplaced", case) for case in unplaced]
-    for case in sorted(cases.values(), key=lambda each: each.starts):
+    for case in sorted(by_step.values(), key=lambda each: each.starts):
         found += _needs_of(case, now)
     order = ("unplaced", "overrun", "declined", "late", "hold", "unconfirmed")
     return tuple(sorted(found, key=lambda need: order.index(need.kind)))
@@ -274,9 +277,9 @@ def needs(board: Board, unplaced: Iterable[Case], now: datetime) -> tuple[Need, 
 
 def _needs_of(case: Case, now: datetime) -> list[Need]:
     found = []
-    if case.status in ("in-progress", "arrived") and (over := overrun(case, now)):
+    if case.status in ("in-progress", "arrived") and (over := overrun(case, now)) >= PRESSING:
         found.append(Need("overrun", case, minutes=over))
-    if late := lateness(case, now):
+    if (late := lateness(case, now)) >= PRESSING:
         found.append(Need("late", case, minutes=late))
     if case.status == "pending" and case.hold_until is not None and case.hold_until > now:
         found.append(

@@ -1,6 +1,6 @@
 """The front page: what this person does next, in order, with one action each."""
 
-from collections.abc import Iterable
+from collections.abc import Collection
 from dataclasses import dataclass
 from datetime import date, datetime
 from typing import Any
@@ -18,8 +18,9 @@ from scheduler.errors import Conflict
 from web import policy as rights
 from web import shell
 from web.i18n import isoday
+from web.pages import board_rows, ward_rows
 from web.policy import READ, policy
-from web.site import site, today
+from web.site import place, site, today
 
 bp = APIBlueprint("home", __name__, enable_openapi=False)
 
@@ -50,6 +51,8 @@ class Counts:
     running: int
     done: int
     cancelled: int
+    needing: int
+    """How many things on the board need somebody now."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,8 +61,9 @@ class Tonight:
 
     open_beds: int
     planned: int
-    admissions: int
-    discharges: int
+    to_come: int
+    to_leave: int
+    """Who should come or leave today, or should have, and has not."""
 
     @property
     def free(self) -> int:
@@ -87,7 +91,7 @@ def _facts(session: Session, day: date, now: datetime) -> dict[str, Any]:
     starts, ends = dayboard.day_span(session, day)
     cases = dayboard.cases(session, starts=starts, ends=ends)
     return {
-        "counts": _counts(cases),
+        "counts": _counts(cases, now),
         "tonight": _tonight(session, day, now),
         "mine": _mine(session, starts, ends, now) if g.actor.resource else None,
         "on_call": roster.on_call(session, day),
@@ -95,20 +99,22 @@ def _facts(session: Session, day: date, now: datetime) -> dict[str, Any]:
     }
 
 
-def _counts(cases: Iterable[Case]) -> Counts:
+def _counts(cases: Collection[Case], now: datetime) -> Counts:
     statuses = [case.status for case in cases]
     return Counts(
         cases=sum(status in LIVE for status in statuses),
         running=statuses.count("in-progress"),
         done=statuses.count("fulfilled"),
         cancelled=sum(status in ("cancelled", "noshow") for status in statuses),
+        needing=len(board_rows.needs(cases, (), now)),
     )
 
 
 def _tonight(session: Session, day: date, now: datetime) -> Tonight | None:
     """Return the ward's figures for the night that comes; None for a department without beds."""
-    row = ward.occupancy(session, day, day, now=now)[0]
-    return Tonight(row.open_beds, row.planned, row.admissions, row.discharges) if row.open_beds else None
+    row, census = ward.occupancy(session, day, day, now=now)[0], ward.census(session, now)
+    to_come, to_leave = ward_rows.arrivals(census, place().zone), ward_rows.departures(census, place().zone)
+    return Tonight(row.open_beds, row.planned, len(to_come), len(to_leave)) if row.open_beds else None
 
 
 def _mine(session: Session, starts: datetime, ends: datetime, now: datetime) -> list[Case]:
