@@ -16,7 +16,8 @@ from scheduler.errors import Conflict, Invalid
 
 NOW = datetime(2026, 11, 23, tzinfo=UTC)
 TODAY = date(2026, 11, 23)
-FNA = tomllib.loads((Path(__file__).parents[2] / "scheduler" / "department" / "protocols" / "bx-fna.toml").read_text())
+FILE = Path(__file__).parents[2] / "scheduler" / "department" / "protocols" / "bx-fna.toml"
+FNA = tomllib.loads(FILE.read_text("utf-8")) | {"version": 1}
 
 
 def document(**given: Any) -> dict[str, Any]:

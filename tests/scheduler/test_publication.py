@@ -22,6 +22,9 @@ from tests.conftest import DEPARTMENT, NOW
 ADMIN = Actor("user:admin", "administrator")
 TODAY = date(2026, 12, 1)
 NEXT_WEEK = TODAY + timedelta(days=7)
+SHIPPED = tomllib.loads((DEPARTMENT / "protocols" / "bx-fna.toml").read_text("utf-8"))["version"]
+"""The version of the files; people publish the next one."""
+NEXT = SHIPPED + 1
 FILES = sorted((DEPARTMENT / "protocols").glob("*.toml"))
 
 
@@ -38,7 +41,9 @@ def longer(db: Database, code: str = "BX-FNA", **phases: int) -> dict[str, Any]:
 
 
 def edition(db: Database, made: dict[str, Any], on: date = TODAY, **given: Any) -> Edition:
-    return Edition(**{"code": "BX-FNA", "basis": 1, "document": made, "effective_from": on, "reason": "实测"} | given)
+    return Edition(
+        **{"code": "BX-FNA", "basis": SHIPPED, "document": made, "effective_from": on, "reason": "实测"} | given
+    )
 
 
 def publish(db: Database, made: dict[str, Any], on: date = TODAY, **given: Any) -> ProtocolVersion:
@@ -187,13 +192,13 @@ def test_a_figure_that_is_no_whole_number_is_refused(department: Database, typed
 
 def test_a_version_is_published_with_its_day_its_reason_and_a_trace(department: Database) -> None:
     row = publish(department, longer(department, setup=15), NEXT_WEEK)
-    assert (row.version, row.effective_from, row.published_by, row.reason) == (2, NEXT_WEEK, "user:admin", "实测")
+    assert (row.version, row.effective_from, row.published_by, row.reason) == (NEXT, NEXT_WEEK, "user:admin", "实测")
     with department.read() as session:
-        assert catalogue.current(session, "BX-FNA", NEXT_WEEK - timedelta(days=1)).version == 1
-        assert catalogue.current(session, "BX-FNA", NEXT_WEEK).version == 2
+        assert catalogue.current(session, "BX-FNA", NEXT_WEEK - timedelta(days=1)).version == SHIPPED
+        assert catalogue.current(session, "BX-FNA", NEXT_WEEK).version == NEXT
         trace = session.scalars(select(Audit).where(Audit.entity == "protocol")).one()
     assert (trace.action, trace.entity_id, trace.actor) == ("protocol.published", "BX-FNA", "user:admin")
-    assert trace.detail["version"] == 2
+    assert trace.detail["version"] == NEXT
 
 
 def test_the_first_version_of_a_new_code_is_published(department: Database) -> None:
@@ -217,8 +222,8 @@ def test_of_two_who_publish_at_once_one_wins_and_the_other_is_told(department: D
         thread.start()
     for thread in threads:
         thread.join()
-    assert 2 in told
-    assert {"protocol": "BX-FNA", "expected": 1, "actual": 2} in told
+    assert NEXT in told
+    assert {"protocol": "BX-FNA", "expected": SHIPPED, "actual": NEXT} in told
 
 
 @pytest.mark.parametrize(
@@ -228,7 +233,7 @@ def test_of_two_who_publish_at_once_one_wins_and_the_other_is_told(department: D
         ({"reason": "长" * 501}, "text-too-long"),
         ({"reason": "a\x00b"}, "control-characters"),
         ({"basis": 0}, "protocol-exists"),
-        ({"basis": 2}, "stale-version"),
+        ({"basis": NEXT}, "stale-version"),
         ({"code": "BX-LIV"}, "protocol-code-differs"),
         ({"on": TODAY - timedelta(days=1)}, "effective-in-past"),
     ],
@@ -272,7 +277,7 @@ def test_a_document_that_cannot_be_meant_is_refused(department: Database, change
 def test_a_cycle_and_windows_that_contradict_are_refused(department: Database) -> None:
     made = document(department, "CP-TACE-ABL-S")
     lag = made["lag"][0]
-    pathway = {"code": "CP-TACE-ABL-S"}
+    pathway = {"code": "CP-TACE-ABL-S", "basis": made["version"]}
     back = made | {"lag": [lag, {"from": "ABL", "to": "TACE", "min_days": 1}]}
     assert reason(refused(department, back, **pathway)) in ("lag-cycle", "lag-backwards")
     against = made | {"lag": [lag | {"min_days": 30}]}
@@ -282,12 +287,12 @@ def test_a_cycle_and_windows_that_contradict_are_refused(department: Database) -
 def test_a_protocol_is_withdrawn_from_a_day_and_may_return(department: Database) -> None:
     def work(session: Any) -> ProtocolVersion:
         return publication.withdraw(
-            session, "BX-FNA", basis=1, effective_from=NEXT_WEEK, reason="停用", actor=ADMIN, now=NOW
+            session, "BX-FNA", basis=SHIPPED, effective_from=NEXT_WEEK, reason="停用", actor=ADMIN, now=NOW
         )
 
-    assert factories.done(department, work).version == 2
+    assert factories.done(department, work).version == NEXT
     with department.read() as session:
-        assert catalogue.current(session, "BX-FNA", TODAY).version == 1
+        assert catalogue.current(session, "BX-FNA", TODAY).version == SHIPPED
         with pytest.raises(Invalid) as gone:
             catalogue.current(session, "BX-FNA", NEXT_WEEK)
         assert gone.value.code == "protocol-not-in-force"
@@ -295,11 +300,11 @@ def test_a_protocol_is_withdrawn_from_a_day_and_may_return(department: Database)
         factories.done(
             department,
             lambda session: publication.withdraw(
-                session, "BX-FNA", basis=2, effective_from=NEXT_WEEK, reason="停用", actor=ADMIN, now=NOW
+                session, "BX-FNA", basis=NEXT, effective_from=NEXT_WEEK, reason="停用", actor=ADMIN, now=NOW
             ),
         )
     assert again.value.code == "already-withdrawn"
-    assert publish(department, document(department), NEXT_WEEK, basis=2).version == 3
+    assert publish(department, document(department), NEXT_WEEK, basis=NEXT).version == NEXT + 1
 
 
 # --- What is booked.
@@ -313,7 +318,7 @@ def test_what_is_booked_keeps_its_version_through_a_move_and_what_comes_later_ha
     publish(department, longer(department, setup=15), NEXT_WEEK)
     after = factories.done(department, lambda s: factories.booked(s, "BX-FNA", earliest=at))
     today = factories.done(department, lambda s: factories.booked(s, "BX-FNA"))
-    assert [each.protocol_version.version for each in (before, after, today)] == [1, 2, 1]
+    assert [each.protocol_version.version for each in (before, after, today)] == [SHIPPED, NEXT, SHIPPED]
     assert minutes(before) == 20
     assert minutes(after) == 30
 
@@ -324,7 +329,7 @@ def test_what_is_booked_keeps_its_version_through_a_move_and_what_comes_later_ha
         return booking.whole(session, before.public_id)
 
     after_move = factories.done(department, move)
-    assert (after_move.protocol_version.version, minutes(after_move)) == (1, 20)
+    assert (after_move.protocol_version.version, minutes(after_move)) == (SHIPPED, 20)
 
 
 def minutes(appointment: Any) -> int:
@@ -339,7 +344,7 @@ def test_a_search_goes_on_under_the_next_version_where_the_first_one_ends(depart
         request = booking.FindRequest("BX-FNA", evening, evening + timedelta(days=3))
         found = booking.find(session, request, now=NOW)
     first = found.proposals[0].steps[0]
-    assert (found.protocol.version, (first.ends - first.starts) // 60) == (2, 30)
+    assert (found.protocol.version, (first.ends - first.starts) // 60) == (NEXT, 30)
 
 
 def test_a_search_ends_where_the_protocol_is_withdrawn(department: Database) -> None:
@@ -355,13 +360,13 @@ def test_a_place_found_under_a_version_that_was_followed_is_not_booked(departmen
         person = factories.patient(session)
         placement = factories.placements(session, "BX-FNA", patient=person.public_id)[0]
         publication.publish(session, edition(department, longer(department, setup=15)), actor=ADMIN, now=NOW)
-        request = booking.BookRequest(person.public_id, "BX-FNA", placement, protocol_version=1)
+        request = booking.BookRequest(person.public_id, "BX-FNA", placement, protocol_version=SHIPPED)
         booking.book(session, request, actor=factories.NURSE, now=NOW)
 
     with pytest.raises(Conflict) as error:
         factories.done(department, work)
     assert error.value.code == "protocol-superseded"
-    assert error.value.facts == {"protocol": "BX-FNA", "version": 1, "current": 2}
+    assert error.value.facts == {"protocol": "BX-FNA", "version": SHIPPED, "current": NEXT}
 
 
 def test_the_check_counts_what_keeps_its_version_and_names_what_would_not_fit(department: Database) -> None:
@@ -423,19 +428,19 @@ def newest(db: Database) -> tuple[int, str]:
 
 def test_a_file_behind_what_was_published_is_left_alone_with_a_notice(department: Database, folder: Path) -> None:
     publish(department, longer(department, setup=15))
-    rewrite(folder, urgency="4b")  # version 1 still, and other content: a fault, were it not behind
-    assert load(department, folder).left == ("BX-FNA 1 < 2",)
-    rewrite(folder, version=2)
-    assert load(department, folder).left == ("BX-FNA 2 < 2",)
-    assert newest(department) == (2, "user:admin")
+    rewrite(folder, urgency="4b")  # the same version still, and other content: a fault, were it not behind
+    assert load(department, folder).left == (f"BX-FNA {SHIPPED} < {NEXT}",)
+    rewrite(folder, version=NEXT)
+    assert load(department, folder).left == (f"BX-FNA {NEXT} < {NEXT}",)
+    assert newest(department) == (NEXT, "user:admin")
 
 
 def test_a_file_ahead_of_what_was_published_counts(department: Database, folder: Path) -> None:
     publish(department, longer(department, setup=15))
-    rewrite(folder, version=3, urgency="4b")
+    rewrite(folder, version=NEXT + 1, urgency="4b")
     loaded = load(department, folder)
     assert (loaded.protocols, loaded.left) == (1, ())
-    assert newest(department) == (3, "system")
+    assert newest(department) == (NEXT + 1, "system")
 
 
 def test_what_the_files_alone_published_still_needs_a_new_number(department: Database, folder: Path) -> None:

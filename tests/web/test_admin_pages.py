@@ -1,6 +1,7 @@
 """The administration: protocols checked and published, licences, accounts, closures; and what it refuses."""
 
 import re
+import tomllib
 from datetime import date, timedelta
 from html import unescape
 from typing import Any
@@ -18,7 +19,7 @@ from scheduler.actor import Actor
 from scheduler.department_entries import PARAMETERS
 from scheduler.engine.world import Licence
 from tests import factories
-from tests.conftest import NOW, ROOT, Clock
+from tests.conftest import DEPARTMENT, NOW, ROOT, Clock
 from tests.web.people import PASSWORD, add, form_token, sign_in, signed_in, token
 from tests.web.test_book_page import forms, send
 from web.pages.admin import fault_words, wording
@@ -26,6 +27,8 @@ from web.pages.admin.department import PARAMETER_WORDS
 
 EDIT = "/admin/protocols/BX-FNA/edit"
 TODAY = date(2026, 12, 1)
+SHIPPED = tomllib.loads((DEPARTMENT / "protocols" / "bx-fna.toml").read_text("utf-8"))["version"]
+NEXT = SHIPPED + 1
 PAGES = (
     "/admin",
     "/admin/protocols",
@@ -101,14 +104,15 @@ def test_the_list_tells_the_next_version_and_what_was_withdrawn(boss: FlaskClien
     actor = Actor("user:x", "administrator")
 
     def work(session: Any) -> None:
-        publication.withdraw(session, "CEUS", basis=1, effective_from=TODAY, reason="停用", actor=actor, now=NOW)
+        ceus = catalogue.newest(session, "CEUS")
+        publication.withdraw(session, "CEUS", basis=ceus, effective_from=TODAY, reason="停用", actor=actor, now=NOW)
         changed = dict(catalogue.current(session, "BX-FNA", TODAY).document) | {"urgency": "4b"}
-        edition = publication.Edition("BX-FNA", 1, changed, TODAY + timedelta(days=7), "实测")
+        edition = publication.Edition("BX-FNA", SHIPPED, changed, TODAY + timedelta(days=7), "实测")
         publication.publish(session, edition, actor=actor, now=NOW)
 
     factories.done(department, work)
     page = boss.get("/admin/protocols").text
-    assert "2 · 2026-12-08" in page
+    assert f"{NEXT} · 2026-12-08" in page
     assert "<code>CEUS</code>" in page.split("admin-gone")[1]
     assert "<code>CEUS</code>" not in page.split("admin-gone")[0]
 
@@ -129,8 +133,8 @@ def test_an_unknown_protocol_or_version_is_not_found(boss: FlaskClient) -> None:
 
 
 def test_a_version_is_given_as_the_text_a_file_would_hold(boss: FlaskClient) -> None:
-    answer = boss.get("/admin/protocols/BX-FNA/1.toml")
-    assert answer.headers["Content-Disposition"] == 'attachment; filename="bx-fna-1.toml"'
+    answer = boss.get(f"/admin/protocols/BX-FNA/{SHIPPED}.toml")
+    assert answer.headers["Content-Disposition"] == f'attachment; filename="bx-fna-{SHIPPED}.toml"'
     assert publication.read_text(answer.text)["code"] == "BX-FNA"
 
 
@@ -144,7 +148,7 @@ def test_a_check_says_what_differs_and_stores_nothing(boss: FlaskClient, departm
     assert "<del>3 分钟</del> → <ins>15 分钟</ins>" in answer.text
     assert "该日起没有预约" in answer.text
     assert "is-added" in answer.text
-    assert versions(department) == [1]
+    assert versions(department) == [SHIPPED]
 
 
 def test_what_was_checked_is_published_and_traced(boss: FlaskClient, department: Database) -> None:
@@ -153,13 +157,13 @@ def test_what_was_checked_is_published_and_traced(boss: FlaskClient, department:
     (form,) = forms(checked.text, "/admin/protocols/")
     sent = form | {"effective_from": "2026-12-08", "reason": "实测"} | figures
     answer = send(boss, sent, task="publish")
-    assert answer.headers["Location"] == "/admin/protocols/BX-FNA?version=2&done=published"
+    assert answer.headers["Location"] == f"/admin/protocols/BX-FNA?version={NEXT}&done=published"
     page = boss.get(answer.headers["Location"]).text
-    assert "第 2 版已发布，自 2026-12-08 起生效" in page
+    assert f"第 {NEXT} 版已发布，自 2026-12-08 起生效" in page
     assert "实测" in page
     assert "boss" in page
     with department.read() as session:
-        row = session.scalars(select(ProtocolVersion).filter_by(code="BX-FNA", version=2)).one()
+        row = session.scalars(select(ProtocolVersion).filter_by(code="BX-FNA", version=NEXT)).one()
         assert (row.published_by, row.reason) == ("user:boss", "实测")
         assert session.scalars(select(Audit).where(Audit.action == "protocol.published")).one().reason == "实测"
 
@@ -171,7 +175,7 @@ def test_what_was_changed_after_the_check_is_shown_again_first(boss: FlaskClient
     answer = send(boss, form, task="publish", **more)
     assert "内容与核对时不同" in answer.text
     assert "<ins>20 分钟</ins>" in answer.text
-    assert versions(department) == [1]
+    assert versions(department) == [SHIPPED]
 
 
 def test_two_administrators_at_once_one_is_told(app: Flask, boss: FlaskClient, department: Database) -> None:
@@ -188,7 +192,7 @@ def test_two_administrators_at_once_one_is_told(app: Flask, boss: FlaskClient, d
             assert send(client, checked, task="publish", **again).status_code == 303
     assert answer.status_code == 412
     assert 'value="20"' in answer.text
-    assert versions(department) == [1, 2]
+    assert versions(department) == [SHIPPED, NEXT]
 
 
 def test_the_form_goes_on_as_text_and_everything_can_be_changed_there(boss: FlaskClient, department: Database) -> None:
@@ -221,7 +225,7 @@ def test_a_text_that_cannot_be_meant_says_what_to_do_and_is_kept(
     assert said in answer.text
     assert "未保存任何内容" in answer.text
     assert bad[:40] in unescape(answer.text)
-    assert versions(department) == [1]
+    assert versions(department) == [SHIPPED]
 
 
 def test_bytes_of_gbk_are_refused(boss: FlaskClient, department: Database) -> None:
@@ -231,7 +235,7 @@ def test_bytes_of_gbk_are_refused(boss: FlaskClient, department: Database) -> No
     answer = boss.post(EDIT, data=body, content_type="application/x-www-form-urlencoded")
     assert answer.status_code == 400
     assert "UTF-8" in answer.text
-    assert versions(department) == [1]
+    assert versions(department) == [SHIPPED]
 
 
 def test_a_privilege_nobody_holds_and_a_cycle_are_told_by_entry(boss: FlaskClient, department: Database) -> None:
@@ -249,7 +253,7 @@ def test_a_privilege_nobody_holds_and_a_cycle_are_told_by_entry(boss: FlaskClien
 def test_a_megabyte_of_text_is_refused(boss: FlaskClient, department: Database, size: int) -> None:
     answer = send(boss, draft(boss, EDIT + "?as=text"), text="x" * size)
     assert answer.status_code in (413, 422)
-    assert versions(department) == [1]
+    assert versions(department) == [SHIPPED]
 
 
 @pytest.mark.parametrize(
@@ -292,7 +296,7 @@ def test_a_protocol_is_withdrawn_from_its_page(boss: FlaskClient, department: Da
     path = "/admin/protocols/BX-FNA/withdraw"
     (form,) = forms(boss.get("/admin/protocols/BX-FNA").text, path)
     refused = send(boss, form, effective_from="2026-12-08", reason="")
-    assert (refused.status_code, versions(department)) == (422, [1])
+    assert (refused.status_code, versions(department)) == (422, [SHIPPED])
     assert send(boss, form, effective_from="2026-12-08", reason="停用").status_code == 303
     page = boss.get("/admin/protocols/BX-FNA").text
     assert "停用" in page
