@@ -1,6 +1,6 @@
 """The plan: appointments, their steps, the slots those steps occupy, and what truly happened (milestones)."""
 
-from datetime import datetime
+from datetime import date, datetime
 from typing import Any
 
 from sqlalchemy import CheckConstraint, ForeignKey, Index, UniqueConstraint
@@ -40,6 +40,8 @@ class Appointment(Base):
     patient_id: Mapped[int] = mapped_column(ForeignKey("patient.id"), index=True)
     protocol_version_id: Mapped[int] = mapped_column(ForeignKey("protocol_version.id"))
     urgency: Mapped[str]
+    options: Mapped[dict[str, Any]] = mapped_column(default=dict, server_default="{}")
+    """What was chosen beside the protocol, with how often each counts: {"ga": 1}."""
     hold_until: Mapped[datetime | None]
     """When a hold (status pending) lapses; null for everything else."""
     source: Mapped[str] = mapped_column(default="needlepoint")
@@ -79,6 +81,8 @@ class Step(Base):
     """Planned start of set-up."""
     ends: Mapped[datetime]
     """Planned end of clean-up; recovery comes after it and is not in it."""
+    use_by: Mapped[date | None]
+    """The last local day of what was ordered for this visit (seeds); null where nothing was."""
     version: Mapped[int] = mapped_column(default=1)
     """Rises with any change of what a calendar event of this step says, siblings included."""
     sequence: Mapped[int] = mapped_column(default=0)

@@ -10,11 +10,12 @@ from typing import Any
 from sqlalchemy import bindparam, func, select
 from sqlalchemy.orm import Session
 
-from models import ProtocolVersion
+from models import Appointment, ProtocolVersion
 from scheduler.actor import SYSTEM, Actor
 from scheduler.department_entries import is_text
 from scheduler.engine.document import parse
 from scheduler.engine.entry import BadProtocol
+from scheduler.engine.options import varied
 from scheduler.engine.protocol import Protocol
 from scheduler.errors import Conflict, Invalid
 
@@ -123,6 +124,8 @@ class _Understood:
 
 
 _known: dict[str, _Understood] = {}
+_varied: dict[tuple[str, frozenset[tuple[str, int]]], Protocol] = {}
+CHOICES_KEPT = 4096
 
 
 def parsed(row: ProtocolVersion) -> Protocol:
@@ -139,6 +142,26 @@ def _understood(row: ProtocolVersion) -> _Understood:
     if row.digest not in _known:
         _known[row.digest] = _Understood(read(row.document), is_withdrawn(row.document))
     return _known[row.digest]
+
+
+def meant(row: ProtocolVersion, options: Mapping[str, int]) -> Protocol:
+    """Return the protocol of a published version as it is with a booking's options, worked out once for each choice.
+
+    Raises Invalid("unknown-option" | "option-too-often" | "options-exclude").
+    """
+    if not options:
+        return parsed(row)
+    key = (row.digest, frozenset(options.items()))
+    if key not in _varied:
+        if len(_varied) >= CHOICES_KEPT:
+            _varied.clear()
+        _varied[key] = varied(parsed(row), options)
+    return _varied[key]
+
+
+def booked(appointment: Appointment) -> Protocol:
+    """Return the protocol of an appointment, with its options."""
+    return meant(appointment.protocol_version, appointment.options)
 
 
 def read(document: Mapping[str, Any]) -> Protocol:

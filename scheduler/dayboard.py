@@ -25,7 +25,7 @@ from models import (
 from scheduler import availability, catalogue
 from scheduler.department_file import IMPORTED
 from scheduler.engine.grid import Span, day_start, local_date
-from scheduler.engine.protocol import Step as ProtocolStep
+from scheduler.engine.protocol import Protocol
 from scheduler.patients.flags import Flag, in_force
 from scheduler.taken import LONGEST_STEP
 
@@ -46,6 +46,16 @@ class Held:
     confirmation: str | None
     answer_by: datetime | None
     provisional: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Chosen:
+    """An option of a booking, and how often it counts."""
+
+    code: str
+    name_zh: str
+    name_en: str
+    count: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,6 +93,11 @@ class Case:
     minutes: tuple[tuple[str, int], ...]
     """Phase → minutes as booked."""
     urgency: str
+    options: tuple[Chosen, ...]
+    """In the protocol's order."""
+    prepare_zh: str
+    prepare_en: str
+    fasting_hours: int
     starts: datetime
     ends: datetime
     created_at: datetime
@@ -256,6 +271,7 @@ def _steps() -> Select[Any]:
             _A.status.label("appointment_status"),
             _A.hold_until,
             _A.urgency,
+            _A.options,
             _A.fact_only,
             _A.override,
             _A.cancel_reason,
@@ -278,17 +294,20 @@ def _read(session: Session, query: Select[Any]) -> list[Case]:
     found = session.execute(query).all()
     ids = [row.id for row in found]
     held, marks = _held(session, ids), _marks(session, ids)
-    protocols = _protocols(session, {row.protocol_version_id for row in found})
+    versions = _versions(session, {row.protocol_version_id for row in found})
     zone = availability.settings(session).zone if found else ""
-    return [_case(row, held[row.id], marks[row.id], protocols[row.protocol_version_id], zone) for row in found]
+    return [
+        _case(row, held[row.id], marks[row.id], catalogue.meant(versions[row.protocol_version_id], row.options), zone)
+        for row in found
+    ]
 
 
 _Mark = tuple[str, datetime, str | None]
 """Kind, instant, and the code of the room it happened in."""
 
 
-def _case(row: Any, held: list[Held], marks: list[_Mark], protocol: "_Protocol", zone: str) -> Case:
-    step = protocol.steps[row.step_code].lasting(int((row.ends - row.starts).total_seconds()) // 60)
+def _case(row: Any, held: list[Held], marks: list[_Mark], protocol: Protocol, zone: str) -> Case:
+    step = protocol.step(row.step_code).lasting(int((row.ends - row.starts).total_seconds()) // 60)
     return Case(
         step=row.step,
         step_code=row.step_code,
@@ -306,6 +325,14 @@ def _case(row: Any, held: list[Held], marks: list[_Mark], protocol: "_Protocol",
         step_en=step.name_en,
         minutes=step.minutes,
         urgency=row.urgency,
+        options=tuple(
+            Chosen(each.code, each.name_zh, each.name_en, row.options[each.code])
+            for each in protocol.options
+            if row.options.get(each.code)
+        ),
+        prepare_zh=step.prepare_zh,
+        prepare_en=step.prepare_en,
+        fasting_hours=step.fasting_hours,
         starts=row.starts,
         ends=row.ends,
         created_at=row.created_at,
@@ -378,25 +405,8 @@ def _marks(session: Session, ids: list[int]) -> dict[int, list[_Mark]]:
     return found
 
 
-@dataclass(frozen=True, slots=True)
-class _Protocol:
-    code: str
-    name_zh: str
-    name_en: str
-    steps: dict[str, ProtocolStep]
-
-
-def _protocols(session: Session, ids: set[int]) -> dict[int, _Protocol]:
-    rows = session.scalars(select(ProtocolVersion).where(ProtocolVersion.id.in_(ids)))
-    return {
-        row.id: _Protocol(
-            row.code,
-            row.name_zh,
-            row.name_en,
-            {step.code: step for step in catalogue.parsed(row).steps},
-        )
-        for row in rows
-    }
+def _versions(session: Session, ids: set[int]) -> dict[int, ProtocolVersion]:
+    return {row.id: row for row in session.scalars(select(ProtocolVersion).where(ProtocolVersion.id.in_(ids)))}
 
 
 def board(session: Session, day: date, *, kinds: Iterable[str] = ("room",), codes: Iterable[str] = ()) -> Board:

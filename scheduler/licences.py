@@ -13,7 +13,7 @@ from typing import Any
 from sqlalchemy import select, update
 from sqlalchemy.orm import Session, joinedload, selectinload
 
-from models import Appointment, Department, Privilege, ProtocolVersion, Resource, Slot, Step, to_seconds
+from models import Appointment, Department, Privilege, Resource, Slot, Step, to_seconds
 from scheduler import audit, availability, catalogue
 from scheduler.actor import Actor
 from scheduler.engine.grid import local_date
@@ -148,8 +148,8 @@ def _need(slot: Slot) -> Need | None:
     """Return the need that a slot fills where it asks for a privilege."""
     if slot.step is None:
         return None
-    version: ProtocolVersion = slot.step.appointment.protocol_version
-    step = next((each for each in catalogue.parsed(version).steps if each.code == slot.step.code), None)
+    protocol = catalogue.booked(slot.step.appointment)
+    step = next((each for each in protocol.steps if each.code == slot.step.code), None)
     needs = step.needs if step else ()
     return next((need for need in needs if need.role == slot.role and need.privilege), None)
 

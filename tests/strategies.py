@@ -24,6 +24,7 @@ from scheduler.engine.world import (
     Resource,
     SlotPlan,
     StepPlan,
+    Terms,
     World,
 )
 
@@ -59,7 +60,7 @@ def problem(seed: int) -> Problem:
         try:
             found = _problem(chance)
         except BadProtocol as fault:
-            assert fault.reason == "lag-contradiction", fault
+            assert fault.reason in ("lag-contradiction", "hours-too-short"), fault
             continue
         if _staffed(found) or chance.random() < 0.1:
             return found
@@ -100,6 +101,17 @@ def _problem(chance: Random) -> Problem:
         latest,
         require=_wishes(chance, protocol, resources, 0.06),
         prefer=_wishes(chance, protocol, resources, 0.3),
+        terms=_terms(chance, protocol, grid),
+    )
+
+
+def _terms(chance: Random, protocol: Protocol, grid: Grid) -> Terms:
+    last = grid.first + timedelta(days=chance.choice((0, 0, 1, 2)))
+    return Terms(
+        booked_on=chance.choice((None, grid.first, grid.first, grid.first - timedelta(days=1))),
+        urgency=chance.choice((None, "2a", "4a", "4a")),
+        sex=chance.choice((None, "female", "male", "unknown")),
+        use_by={step.code: last for step in protocol.steps if chance.random() < 0.08},
     )
 
 
@@ -165,7 +177,7 @@ def _document(chance: Random, codes: list[str]) -> dict[str, Any]:
     steps = [_step(chance, f"s{number + 1}", codes, 0.4 - 0.1 * count) for number in range(count)]
     lags = [_lag(chance, steps, place) for place in range(1, len(steps))]
     names = {"zh": "测试", "en": "Test"}
-    return {
+    return _waiting(chance, steps) | {
         "code": "T",
         "name": names,
         "version": 1,
@@ -177,12 +189,29 @@ def _document(chance: Random, codes: list[str]) -> dict[str, Any]:
     }
 
 
+def _waiting(chance: Random, steps: list[dict[str, Any]]) -> dict[str, Any]:
+    """Return what a booking may have to wait for, and whom it is for."""
+    found: dict[str, Any] = {}
+    if chance.random() < 0.2:
+        found["lead_days"] = chance.choice((1, 1, 2))
+    if chance.random() < 0.1:
+        supply = {"step": chance.choice(steps)["code"], "order_days": chance.choice((0, 1, 2)), "use_by_days": 1}
+        found["supply"] = {"name": {"zh": "粒子", "en": "Seeds"}} | supply
+    if chance.random() < 0.06:
+        found["sex"] = chance.choice(("female", "male"))
+    return found
+
+
 def _step(chance: Random, code: str, codes: list[str], more: float) -> dict[str, Any]:
     phases = {"procedure": chance.randint(1, 30)}
     for phase, longest in (("setup", 12), ("cleanup", 12), ("recovery", 40)):
         if chance.random() < 0.6:
             phases[phase] = chance.randint(1, longest)
     step: dict[str, Any] = {"code": code, "name": {"zh": "步", "en": "Step"}, "phases": phases}
+    if chance.random() < 0.2:
+        first = chance.choice((455, 480, 487, 510, 780))
+        hours = {"from": first, "to": first + chance.choice((90, 121, 240))}
+        step["hours"] = {key: f"{minute // 60:02}:{minute % 60:02}" for key, minute in hours.items()}
     step["need"] = [
         _need(chance, f"r{number + 1}", phases, codes)
         for number in range(1 + 2 * (chance.random() < more) + (chance.random() < 0.3))
@@ -252,6 +281,14 @@ Aside = Mapping[tuple[str, str], frozenset[str]]
 """Blocker codes set aside, by (step, role)."""
 
 REASONS = {"leave", "closure", "maintenance"}
+
+VIOLATION_OF = {
+    "hours": "outside-hours",
+    "lead": "lead-too-short",
+    "supply": "supply-past-use-by",
+    "patient-sex": "patient-sex",
+}
+"""A condition that keeps a day from being offered → what check says of a placement that breaks it."""
 
 
 @dataclass
@@ -369,7 +406,7 @@ class Oracle:
         return self._options[key]
 
     def _enumerate(self, step: Step, starts: int) -> Iterator[frozenset[tuple[str, int, int]]]:
-        if not self._patient_fits(step, starts):
+        if not self._patient_fits(step, starts) or not self._allowed(step, starts):
             return
         units = []
         for need in self._needs(step):
@@ -483,6 +520,31 @@ class Oracle:
             return True
         return not any(self._in_the_way(self.problem.patient, starts, ends))
 
+    def _allowed(self, step: Step, starts: int) -> bool:
+        """Return whether the conditions of the whole step hold, but for those set aside."""
+        in_room = sum(minutes for phase, minutes in step.minutes if phase != "recovery")
+        return self._broken(step, starts, starts + in_room * MINUTE) <= self.aside.get((step.code, ""), frozenset())
+
+    def _broken(self, step: Step, starts: int, ends: int) -> set[str]:
+        """Return the conditions that a step over a span breaks, by the codes of blockers."""
+        protocol, terms, day, found = self.problem.protocol, self.problem.terms, self._date(starts), set()
+        if step.hours:
+            low, high = (instant(day, minute, self.zone) for minute in (step.hours.first, step.hours.last))
+            if starts < low or ends > high:
+                found.add("hours")
+        waits = []
+        if step == protocol.steps[0] and (protocol.supply or terms.urgency != "2a"):
+            waits.append(protocol.lead_days)
+        if protocol.supply and protocol.supply.step == step.code:
+            waits.append(protocol.supply.order_days)
+        if terms.booked_on and any((day - terms.booked_on).days < wait for wait in waits if wait):
+            found.add("lead")
+        if step.code in terms.use_by and day > terms.use_by[step.code]:
+            found.add("supply")
+        if step == protocol.steps[0] and {protocol.sex, terms.sex} == {"female", "male"}:
+            found.add("patient-sex")
+        return found
+
     # --- the judge
 
     def codes(self, placement: Placement) -> set[str]:
@@ -507,6 +569,8 @@ class Oracle:
             if lag.first in plans and lag.then in plans:
                 found |= self._lag_faults(lag, plans[lag.first].starts, plans[lag.then].starts)
         first = plans.get(self.problem.protocol.steps[0].code)
+        if {self.problem.protocol.sex, self.problem.terms.sex} == {"female", "male"}:
+            found.add("patient-sex")
         if first and (first.starts < self.problem.earliest or first.starts > self.problem.latest):
             found.add("outside-window")
         return found
@@ -516,6 +580,7 @@ class Oracle:
         in_room = sum(minutes for phase, minutes in step.minutes if phase != "recovery")
         if plan.ends != plan.starts + in_room * MINUTE:
             found.add("wrong-length")
+        found |= {VIOLATION_OF[code] for code in self._broken(step, plan.starts, plan.ends)} - {"patient-sex"}
         wanted = {need.role: need.count for need in step.needs}
         if step.stay:
             wanted["bed"] = 1

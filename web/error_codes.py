@@ -93,6 +93,13 @@ CODES: dict[str, Words] = {
     ),
     "unknown-role": Words(422, N_("No such role"), N_("The role %(role)s does not exist here.")),
     "unknown-resource": Words(422, N_("No such resource"), N_("There is no room, person, device or bed %(resource)s.")),
+    "unknown-option": Words(422, N_("No such option"), N_("%(protocol)s has no option %(option)s.")),
+    "option-too-often": Words(
+        422, N_("An option counts too often"), N_("%(option)s may count at most %(most)s times, not %(count)s.")
+    ),
+    "options-exclude": Words(
+        422, N_("These options do not go together"), N_("%(option)s and %(other)s cannot both be chosen.")
+    ),
     "unknown-step": Words(422, N_("No such step"), N_("This procedure has no step %(step)s.")),
     "duplicate-step": Words(422, N_("A step is planned twice"), N_("The step %(step)s is planned more than once.")),
     "missing-step": Words(422, N_("A step is not planned"), N_("The step %(step)s has no place yet.")),
@@ -340,6 +347,20 @@ CODES: dict[str, Words] = {
         None,
         N_("Not licensed for it"),
         N_("%(resource)s has no licence for %(family)s at level %(level)s on that day."),
+    ),
+    "outside-hours": Words(
+        None, N_("Outside the hours of this visit"), N_("%(step)s lies between %(from)s and %(to)s.")
+    ),
+    "lead-too-short": Words(
+        None,
+        N_("Too soon after the booking"),
+        N_("%(step)s comes %(days)s days after the booking of %(booked_on)s or later: from %(first_day)s."),
+    ),
+    "supply-past-use-by": Words(
+        None, N_("What was ordered no longer keeps"), N_("What was ordered for %(step)s keeps until %(use_by)s.")
+    ),
+    "patient-sex": Words(
+        None, N_("Not for this patient"), N_("This procedure is only for patients of this sex: %(sex)s.")
     ),
     "outside-opening": Words(None, N_("Outside opening hours"), N_("%(resource)s is not open %(span)s.")),
     "in-closure": Words(None, N_("Closed or on leave"), N_("%(resource)s is not there until %(until)s.")),

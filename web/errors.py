@@ -74,6 +74,7 @@ WORDS_OF: dict[str, Callable[[str], str]] = {
     "other_role": words.role,
     "status": words.status,
     "needed": words.kind,
+    "sex": words.sex,
     "kind": lambda code: words.milestone(code) if code in words.MILESTONES else words.kind(code),
     "other": words.milestone,
     "family": words.family,

@@ -235,6 +235,10 @@ BLOCKERS: Words = {
     "no-bed": pgettext("blocker", "no bed for these nights"),
     "patient-elsewhere": pgettext("blocker", "the patient is elsewhere"),
     "lag": pgettext("blocker", "no date at the right distance"),
+    "hours": pgettext("blocker", "not at these hours"),
+    "lead": pgettext("blocker", "too soon after the booking"),
+    "supply": pgettext("blocker", "what was ordered no longer keeps"),
+    "patient-sex": pgettext("blocker", "not for this patient"),
     "combination": pgettext("blocker", "several things together"),
 }
 """Short, for a cell; `because` makes the sentence."""

@@ -10,7 +10,7 @@ from scheduler.booking.fact import FactRequest, record_fact
 from scheduler.booking.mark import mark, mark_all
 from scheduler.booking.noshow import came_after_all, noshow
 from scheduler.booking.patient_day import with_patient
-from scheduler.booking.propose import check, find
+from scheduler.booking.propose import check, check_again, find
 from scheduler.booking.requests import BookRequest, FindRequest, Found, Override
 from scheduler.booking.rows import whole
 
@@ -24,6 +24,7 @@ __all__ = [
     "came_after_all",
     "cancel",
     "check",
+    "check_again",
     "confirm",
     "find",
     "mark",

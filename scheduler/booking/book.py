@@ -2,7 +2,7 @@
 
 import uuid
 from collections.abc import Iterator
-from datetime import date, datetime
+from datetime import date, datetime, timedelta
 from typing import Any
 
 from sqlalchemy.orm import Session
@@ -10,7 +10,7 @@ from sqlalchemy.orm import Session
 from models import Appointment, Patient, ProtocolVersion, Step, from_seconds
 from scheduler import availability, catalogue, lifecycle, patients
 from scheduler.actor import Actor
-from scheduler.booking import rows
+from scheduler.booking import rows, terms
 from scheduler.booking.propose import violations
 from scheduler.booking.requests import BookRequest
 from scheduler.booking.telling import Subject, announce, told, told_step
@@ -28,7 +28,8 @@ def book(session: Session, request: BookRequest, *, actor: Actor, now: datetime)
     """Book or hold the placement and return the appointment; what hangs on it is read when it is asked for.
 
     Raises SlotTaken (somebody holds a resource, or the patient is elsewhere), RuleBroken (violations),
-    Invalid("unknown-protocol" | "unknown-resource" | "no-steps" | "reason-missing"), NotFound("unknown-patient"),
+    Invalid("unknown-protocol" | "unknown-resource" | "no-steps" | "reason-missing" |
+    "unknown-option" | "option-too-often" | "options-exclude"), NotFound("unknown-patient"),
     Conflict("protocol-superseded") for a version that is not in force on the day of the first visit.
     """
     if not request.placement.steps:
@@ -36,7 +37,7 @@ def book(session: Session, request: BookRequest, *, actor: Actor, now: datetime)
     patient = patients.by_public_id(session, request.patient)
     settings = availability.settings(session)
     version = _version(session, request, local_date(request.placement.steps[0].starts, settings.zone))
-    protocol = catalogue.parsed(version)
+    protocol = catalogue.meant(version, request.options)
     codes = {slot.resource for slot in rows.plans(request.placement)} | {patient.resource.code}
     locked = rows.lock(session, codes, lapsed_by=now)
     rows.release_expired(session, locked, now=now)
@@ -47,17 +48,22 @@ def book(session: Session, request: BookRequest, *, actor: Actor, now: datetime)
         owner=patient.resource.code,
         resources=[locked.rows[code] for code in codes],
         settings=settings,
+        judged_by=terms.new(patient, request.urgency or protocol.urgency, zone=settings.zone, now=now),
         now=now,
     )
     rows.judge(broken, override=request.override, role=actor.role)
     steps = list(_steps(protocol, request))
-    row = _appointment(request, patient, version, steps, actor, now)
+    row = _appointment(request, patient, version, steps, actor, now) | {
+        "urgency": request.urgency or protocol.urgency,
+        "options": {code: count for code, count in sorted(request.options.items()) if count},
+    }
     if request.hold:
         row["hold_until"] = now + settings.hold
     with rows.guarded(session, rows.wanted(request.placement, locked)):
         id_ = session.execute(_ADD_APPOINTMENT, row).scalar_one()
         for ordinal, (plan, status) in enumerate(steps):
-            step = session.execute(_ADD_STEP, _step(id_, ordinal, plan, status, now)).scalar_one()
+            row_ = _step(id_, ordinal, plan, status, now) | {"use_by": _use_by(protocol, plan, settings.zone)}
+            step = session.execute(_ADD_STEP, row_).scalar_one()
             rows.add_slots(session, step, status, plan, locked=locked, settings=settings, now=now)
     rows.settle(session, locked)
     announce(
@@ -106,7 +112,6 @@ def _appointment(
         "status": lifecycle.of_appointment(status for _, status in steps),
         "patient_id": patient.id,
         "protocol_version_id": version.id,
-        "urgency": request.urgency or catalogue.parsed(version).urgency,
         "source": request.source,
         "source_ref": request.source_ref,
         "note": request.note,
@@ -135,6 +140,14 @@ def _told(planned: _Planned) -> dict[str, object]:
     plan, status = planned
     held = ((slot.role, slot.resource) for slot in plan.slots)
     return told_step(plan.step, status, from_seconds(plan.starts), from_seconds(plan.ends), held)
+
+
+def _use_by(protocol: Protocol, plan: StepPlan, zone: str) -> date | None:
+    """Return until when what is ordered for a step's day keeps; None where nothing is."""
+    supply = protocol.supply
+    if supply is None or supply.step != plan.step:
+        return None
+    return local_date(plan.starts, zone) + timedelta(days=supply.use_by_days)
 
 
 def in_protocol_order(protocol: Protocol, placement: Placement) -> Placement:

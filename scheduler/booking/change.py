@@ -9,7 +9,7 @@ from models import Appointment, Departure, Slot, Step, from_seconds
 from scheduler import availability, catalogue, lifecycle
 from scheduler.actor import Actor
 from scheduler.booking import rows
-from scheduler.booking.propose import check, touches
+from scheduler.booking.propose import check_again, touches
 from scheduler.booking.requests import Override
 from scheduler.booking.telling import summary, tell
 from scheduler.engine.world import Placement, SlotPlan, StepPlan
@@ -23,7 +23,7 @@ def confirm(session: Session, public_id: str, *, version: int | None, actor: Act
     appointment, locked = rows.lock_appointment(session, public_id, version)
     _judge_hold(appointment, now)
     before = summary(appointment)
-    protocol = catalogue.parsed(appointment.protocol_version)
+    protocol = catalogue.booked(appointment)
     for step in appointment.steps:
         event = "confirm-provisional" if protocol.step(step.code).provisional else "confirm"
         step.status = lifecycle.after(step.status, event)
@@ -103,8 +103,8 @@ def reschedule(
 ) -> Appointment:
     """Move steps to a new placement, whole pathway judged again; the steps not named stay where they are.
 
-    A moved step's slots leave and its new ones come in the same transaction. The newest override stands on the
-    appointment, every one in the trail. Raises as `book` does, and
+    The appointment keeps its options. A moved step's slots leave and its new ones come in the same transaction. The
+    newest override stands on the appointment, every one in the trail. Raises as `book` does, and
     Conflict("not-movable") for a step that has begun or is over, Invalid("unknown-step").
     """
     codes = {slot.resource for slot in rows.plans(placement)}
@@ -113,15 +113,7 @@ def reschedule(
     moving = _moving(appointment, placement)
     before = summary(appointment)
     complete = _complete(appointment, moving)
-    violations = check(
-        session,
-        appointment.protocol_version.code,
-        complete,
-        patient=appointment.patient.public_id,
-        now=now,
-        protocol_version=appointment.protocol_version.version,
-        ignore=public_id,
-    )
+    violations = check_again(session, appointment, complete, now=now)
     # A step that stays was judged when it was booked; by now it may have begun or been cut at its real end.
     fixed = {step.code for step in appointment.steps} - moving.keys()
     violations = [each for each in violations if touches(each, moving) or not touches(each, fixed)]

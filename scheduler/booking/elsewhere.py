@@ -8,9 +8,9 @@ from sqlalchemy.orm import Session
 
 from models import ACTIVE_STATUSES, Appointment, Step, to_seconds
 from scheduler import availability, catalogue, lifecycle
-from scheduler.booking import rows
+from scheduler.booking import rows, terms
 from scheduler.booking.change import plan_of
-from scheduler.booking.propose import check, judge_window, touches
+from scheduler.booking.propose import check_again, judge_window, touches
 from scheduler.booking.requests import FindRequest, Found
 from scheduler.engine import explain as engine_explain
 from scheduler.engine import find as engine_find
@@ -36,7 +36,8 @@ def find_elsewhere(
     judge_window(request, now)
     appointment = rows.whole(session, public_id)
     moving = _moving(appointment, frozenset(steps))
-    protocol = _part(catalogue.parsed(appointment.protocol_version), moving)
+    whole = catalogue.booked(appointment)
+    protocol = whole.part(moving)
     earliest = max(request.earliest, now)
     world = availability.world_for_find(
         session,
@@ -49,7 +50,7 @@ def find_elsewhere(
         if code not in world.resources:
             raise Invalid("unknown-resource", resource=code)
     zone, staying = world.grid.zone, [step for step in appointment.steps if step.code not in moving]
-    bounds = list(_bounds(catalogue.parsed(appointment.protocol_version), protocol, staying, zone))
+    bounds = list(_bounds(whole, protocol, staying, zone))
     problem = Problem(
         protocol=protocol,
         world=_without(world, public_id, staying),
@@ -58,6 +59,7 @@ def find_elsewhere(
         latest=min([to_seconds(request.latest), *(high for _, high in bounds)]),
         require=request.require,
         prefer=request.prefer,
+        terms=terms.standing(appointment, zone=zone),
     )
     proposals: tuple[Placement, ...] = ()
     if problem.latest >= problem.earliest:
@@ -71,6 +73,8 @@ def find_elsewhere(
         proposals=proposals,
         refusals=engine_explain.explain(problem, first),
         provisional=frozenset(day.isoformat() for day in days if calendar.is_provisional(day)),
+        options=appointment.options,
+        urgency=appointment.urgency,
     )
 
 
@@ -79,7 +83,7 @@ def _moving(appointment: Appointment, wanted: frozenset[str]) -> list[str]:
     by_code = {step.code: step for step in appointment.steps}
     for code in sorted(wanted - by_code.keys()):
         raise Invalid("unknown-step", step=code)
-    protocol = catalogue.parsed(appointment.protocol_version)
+    protocol = catalogue.booked(appointment)
     found: list[str] = []
     for step in protocol.steps:
         booked = by_code.get(step.code)
@@ -92,14 +96,6 @@ def _moving(appointment: Appointment, wanted: frozenset[str]) -> list[str]:
         stuck = next((step for step in appointment.steps if not wanted or step.code in wanted), appointment.steps[0])
         raise Conflict("not-movable", step=stuck.code, status=stuck.status)
     return found
-
-
-def _part(protocol: Protocol, codes: Sequence[str]) -> Protocol:
-    """Return the protocol of these steps alone."""
-    steps = tuple(step for step in protocol.steps if step.code in codes)
-    return replace(
-        protocol, steps=steps, lags=tuple(lag for lag in protocol.lags if {lag.first, lag.then} <= set(codes))
-    )
 
 
 def _without(world: World, public_id: str, staying: Sequence[Step]) -> World:
@@ -162,13 +158,5 @@ def _fits(session: Session, appointment: Appointment, placement: Placement, now:
     """Ask check about the whole pathway: lags to steps that stay are only roughly in the search."""
     plans = {plan.step: plan for plan in placement.steps}
     whole = Placement(tuple(plans.get(step.code) or plan_of(step) for step in appointment.steps))
-    violations = check(
-        session,
-        appointment.protocol_version.code,
-        whole,
-        patient=appointment.patient.public_id,
-        now=now,
-        protocol_version=appointment.protocol_version.version,
-        ignore=appointment.public_id,
-    )
+    violations = check_again(session, appointment, whole, now=now)
     return not any(touches(each, plans) for each in violations)

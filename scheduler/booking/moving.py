@@ -9,9 +9,9 @@ from sqlalchemy.orm import Session
 
 from models import Appointment, Step, to_seconds
 from scheduler import audit, availability, catalogue, lifecycle, taken
-from scheduler.booking import rows
+from scheduler.booking import rows, terms
 from scheduler.booking.change import plan_of
-from scheduler.booking.propose import check, touches
+from scheduler.booking.propose import check_again, touches
 from scheduler.engine import explain as engine_explain
 from scheduler.engine import find as engine_find
 from scheduler.engine import protocol as engine
@@ -75,7 +75,7 @@ def moved_back(session: Session, appointment: Appointment, now: datetime) -> Pla
         )
     placement = Placement(tuple(plans[step.code] for step in appointment.steps))
     moved_codes = {step.code for step in moving}
-    broken = [each for each in _all_violations(session, appointment, placement, now) if touches(each, moved_codes)]
+    broken = [each for each in check_again(session, appointment, placement, now=now) if touches(each, moved_codes)]
     rows.judge(broken, override=None, role="")
     return placement
 
@@ -108,7 +108,7 @@ def _by_role(resources: list[str]) -> dict[str, list[str]]:
 def rooms_for(session: Session, appointment: Appointment, step: str) -> tuple[str, ...]:
     """Return the codes of the rooms a step could use, whether free or not, in the department's order."""
     known = availability.facts(session, availability.settings(session).revision).resources
-    needs = catalogue.parsed(appointment.protocol_version).step(step).needs
+    needs = catalogue.booked(appointment).step(step).needs
     return tuple(each.code for need in needs if need.role == "room" for each in _candidates(need, known))
 
 
@@ -116,7 +116,7 @@ def _problem(
     session: Session, appointment: Appointment, booked: Step, starts: int, room: str | None, now: datetime
 ) -> Problem:
     """Return the step alone as a problem, in the world as it is without this appointment, at exactly this start."""
-    whole, chosen = catalogue.parsed(appointment.protocol_version), availability.settings(session)
+    whole, chosen = catalogue.booked(appointment), availability.settings(session)
     # An imported case keeps its own length when it is moved.
     step = whole.step(booked.code).lasting(int((booked.ends - booked.starts).total_seconds()) // MINUTE)
     needs = [*step.needs, *([eligibility.as_need(step.stay)] if step.stay else [])]
@@ -136,13 +136,14 @@ def _problem(
     if room is not None and room not in world.resources:
         raise Invalid("unknown-resource", resource=room)
     return Problem(
-        protocol=replace(whole, steps=(step,), lags=()),
+        protocol=replace(whole.part({booked.code}), steps=(step,)),
         world=world,
         patient=patient,
         earliest=starts,
         latest=starts,
         require={"room": room} if room else {},
         prefer={slot.role: slot.resource.code for slot in booked.slots if slot.role != "patient"},
+        terms=terms.standing(appointment, zone=chosen.zone),
     )
 
 
@@ -179,20 +180,8 @@ def _with(appointment: Appointment, plan: StepPlan) -> Placement:
 
 def _violations(session: Session, appointment: Appointment, plan: StepPlan, now: datetime) -> list[Violation]:
     """Return what the pathway breaks with the step there; what lies between two other steps was judged before."""
-    found = _all_violations(session, appointment, _with(appointment, plan), now)
+    found = check_again(session, appointment, _with(appointment, plan), now=now)
     return [each for each in found if touches(each, {plan.step})]
-
-
-def _all_violations(session: Session, appointment: Appointment, placement: Placement, now: datetime) -> list[Violation]:
-    return check(
-        session,
-        appointment.protocol_version.code,
-        placement,
-        patient=appointment.patient.public_id,
-        now=now,
-        protocol_version=appointment.protocol_version.version,
-        ignore=appointment.public_id,
-    )
 
 
 def _unmended(problem: Problem, broken: list[Violation]) -> list[Violation]:

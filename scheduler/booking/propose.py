@@ -1,21 +1,22 @@
 """Find and check: reads that lead to a booking. Nothing here writes."""
 
-from collections.abc import Collection
+from collections.abc import Collection, Mapping
 from dataclasses import replace
 from datetime import date, datetime, timedelta
 
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
-from models import ACTIVE_STATUSES, Appointment, ProtocolVersion, Slot, Step, from_seconds, to_seconds
+from models import ACTIVE_STATUSES, Appointment, Patient, ProtocolVersion, Slot, Step, from_seconds, to_seconds
 from scheduler import availability, catalogue, patients, taken
+from scheduler.booking import terms
 from scheduler.booking.requests import FindRequest, Found
 from scheduler.engine import check as engine_check
 from scheduler.engine import explain as engine_explain
 from scheduler.engine import find as engine_find
 from scheduler.engine.grid import day_start, local_date
 from scheduler.engine.protocol import Protocol
-from scheduler.engine.world import Placement, Problem, Refusal, Violation
+from scheduler.engine.world import Placement, Problem, Refusal, Terms, Violation
 from scheduler.errors import Invalid
 from scheduler.working_days import Calendar
 
@@ -33,7 +34,7 @@ def find(session: Session, request: FindRequest, *, now: datetime) -> Found:
     """Return the earliest placements that fit, and why the days before the first do not.
 
     Raises Invalid("earliest-after-latest" | "search-too-long" | "search-too-far" | "unknown-protocol" |
-    "unknown-resource"), NotFound("unknown-patient").
+    "unknown-resource" | "unknown-option" | "option-too-often" | "options-exclude"), NotFound("unknown-patient").
     """
     earliest = max(request.earliest, now)
     judge_window(request, now)
@@ -60,7 +61,9 @@ def _day(instant: datetime, zone: str) -> date:
 
 def _find(session: Session, request: FindRequest, version: ProtocolVersion, *, now: datetime) -> Found:
     """Search under one version of the protocol, within the days it is in force."""
-    patient = patients.by_public_id(session, request.patient).resource.code if request.patient else None
+    person = patients.by_public_id(session, request.patient) if request.patient else None
+    patient = person.resource.code if person else None
+    protocol = catalogue.meant(version, request.options)
     world = availability.world_for_find(
         session, patient=patient, now=now, earliest=request.earliest, latest=max(request.latest, request.earliest)
     )
@@ -68,13 +71,14 @@ def _find(session: Session, request: FindRequest, version: ProtocolVersion, *, n
         if code not in world.resources:
             raise Invalid("unknown-resource", resource=code)
     problem = Problem(
-        protocol=catalogue.parsed(version),
+        protocol=protocol,
         world=world,
         patient=patient,
         earliest=to_seconds(request.earliest),
         latest=to_seconds(request.latest),
         require=request.require,
         prefer=request.prefer,
+        terms=terms.new(person, request.urgency or protocol.urgency, zone=world.grid.zone, now=now),
     )
     proposals: tuple[Placement, ...] = ()
     if problem.latest >= problem.earliest:
@@ -85,6 +89,8 @@ def _find(session: Session, request: FindRequest, version: ProtocolVersion, *, n
         proposals=proposals,
         refusals=engine_explain.explain(problem, first),
         provisional=_provisional(Calendar.load(session), proposals, world.grid.zone),
+        options=request.options,
+        urgency=request.urgency,
     )
 
 
@@ -116,14 +122,15 @@ def check(
     patient: str | None,
     now: datetime,
     protocol_version: int | None = None,
-    ignore: str | None = None,
+    options: Mapping[str, int] | None = None,
+    urgency: str | None = None,
 ) -> list[Violation]:
-    """Return every rule this placement breaks; an empty list means it fits.
+    """Return every rule this placement of a new booking breaks; an empty list means it fits.
 
-    `patient` is a public id; `ignore` the appointment that is being moved. Slots named for resources that do not
-    exist are violations, not errors.
+    `patient` is a public id. Slots named for resources that do not exist are violations, not errors. Raises
+    Invalid("no-steps" | "unknown-protocol" | "unknown-option" | "option-too-often" | "options-exclude").
     """
-    owner = patients.by_public_id(session, patient).resource.code if patient else None
+    person = patients.by_public_id(session, patient) if patient else None
     if not placement.steps:
         raise Invalid("no-steps")
     version = (
@@ -131,17 +138,40 @@ def check(
         if protocol_version is not None
         else current_protocol(session, protocol, from_seconds(_span(placement)[0]))
     )
-    codes = {slot.resource for step in placement.steps for slot in step.slots} | ({owner} if owner else set())
+    protocol_, settings = catalogue.meant(version, options or {}), availability.settings(session)
     return violations(
         session,
-        catalogue.parsed(version),
+        protocol_,
         placement,
-        owner=owner,
-        resources=taken.rows(session, codes),
-        settings=availability.settings(session),
+        owner=person.resource.code if person else None,
+        resources=_rows(session, placement, person),
+        settings=settings,
+        judged_by=terms.new(person, urgency or protocol_.urgency, zone=settings.zone, now=now),
         now=now,
-        ignore=ignore,
     )
+
+
+def check_again(session: Session, appointment: Appointment, placement: Placement, *, now: datetime) -> list[Violation]:
+    """Return every rule an appointment would break in another placement of its whole pathway, with its options."""
+    if not placement.steps:
+        raise Invalid("no-steps")
+    settings = availability.settings(session)
+    return violations(
+        session,
+        catalogue.booked(appointment),
+        placement,
+        owner=appointment.patient.resource.code,
+        resources=_rows(session, placement, appointment.patient),
+        settings=settings,
+        judged_by=terms.standing(appointment, zone=settings.zone),
+        now=now,
+        ignore=appointment.public_id,
+    )
+
+
+def _rows(session: Session, placement: Placement, patient: Patient | None) -> Collection[taken.Row]:
+    codes = {slot.resource for step in placement.steps for slot in step.slots}
+    return taken.rows(session, codes | ({patient.resource.code} if patient else set()))
 
 
 def violations(
@@ -152,17 +182,19 @@ def violations(
     owner: str | None,
     resources: Collection[taken.Row],
     settings: availability.Settings,
+    judged_by: Terms,
     now: datetime,
     ignore: str | None = None,
 ) -> list[Violation]:
     """Return every rule the placement breaks, told what a booking under its locks knows already.
 
-    `owner` is the code of the patient's resource; `resources` are the rows of all that the placement names.
+    `owner` is the code of the patient's resource; `resources` are the rows of all that the placement names; `ignore`
+    is the appointment that is being moved, whose own slots do not count.
     """
     starts, ends = _span(placement)
     world = availability.world_for_check(session, resources, settings, starts=starts, ends=ends, now=now, ignore=ignore)
     past = to_seconds(now - READING_TIME)
-    problem = Problem(protocol, world, owner, earliest=past, latest=ends)
+    problem = Problem(protocol, world, owner, earliest=past, latest=ends, terms=judged_by)
     return [*engine_check.check(problem, placement), *_late_admissions(session, placement, past, ignore)]
 
 

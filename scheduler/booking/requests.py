@@ -12,6 +12,7 @@ from scheduler.engine.world import Placement, Refusal
 class FindRequest:
     """Where could this protocol go? `patient` is a public id; `earliest`..`latest` bound the first step's start.
 
+    `options` are those of the protocol, with how often each counts; moving a booking, its own ones count.
     `spread_minutes` keeps proposals that much apart; 0 gives every 5-minute start. `require` fixes a role (or
     "step.role") to a resource code, `prefer` only ranks.
     """
@@ -25,6 +26,7 @@ class FindRequest:
     require: Mapping[str, str] = field(default_factory=dict)
     prefer: Mapping[str, str] = field(default_factory=dict)
     urgency: str | None = None
+    options: Mapping[str, int] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,6 +40,9 @@ class Found:
     proposals: tuple[Placement, ...]
     refusals: tuple[Refusal, ...]
     provisional: frozenset[str] = frozenset()
+    options: Mapping[str, int] = field(default_factory=dict)
+    urgency: str | None = None
+    """As it was asked; None: the protocol's."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,3 +71,4 @@ class BookRequest:
     source: str = "needlepoint"
     source_ref: str | None = None
     note: str | None = None
+    options: Mapping[str, int] = field(default_factory=dict)

@@ -20,7 +20,13 @@ from scheduler.engine.world import Placement, SlotPlan, StepPlan, Violation
 from scheduler.errors import Invalid, NotFound, RuleBroken, SlotTaken, StaleVersion
 from scheduler.taken import Row
 
-SOFT_RULES = {"outside-opening": ("manager", "administrator")}
+_MANAGER = ("manager", "administrator")
+SOFT_RULES = {
+    "outside-opening": _MANAGER,
+    "outside-hours": _MANAGER,
+    "lead-too-short": (*_MANAGER, "nurse"),
+    "supply-past-use-by": (*_MANAGER, "nurse"),
+}
 """Rule → roles that may set it aside with a reason. Every other rule is hard."""
 
 

@@ -6,11 +6,25 @@ from typing import Any
 from scheduler.engine import bitmap
 from scheduler.engine.grid import CELL_SECONDS
 from scheduler.engine.protocol import Need, Step
-from scheduler.engine.rules import beds, eligibility, occupancy, opening, privilege, wishes
+from scheduler.engine.rules import (
+    beds,
+    eligibility,
+    hours,
+    lead,
+    occupancy,
+    opening,
+    patient_sex,
+    privilege,
+    supply,
+    wishes,
+)
 from scheduler.engine.rules.distinct import Ask, connected, enough_in
 from scheduler.engine.world import Problem, Resource
 
 CELL_MINUTES = CELL_SECONDS // 60
+
+CONDITIONS = {"patient-sex": patient_sex.mask, "hours": hours.mask, "lead": lead.mask, "supply": supply.mask}
+"""What a step as a whole may have to keep to, whoever fills its roles; by the code of the blocker it is."""
 
 NOTHING: frozenset[str] = frozenset()
 DROPPED = "dropped"
@@ -62,6 +76,14 @@ class Board:
         if code is not None and not relaxed:
             free &= ~occupancy.mask(self.world, code)
         return bitmap.runs(free, step.patient_minutes // CELL_MINUTES)
+
+    def conditions(self, step: Step) -> dict[str, int]:
+        """Return the conditions a step must keep to, each with the starts it allows."""
+        return self.cached(("conditions", step.code), self._conditions, step)
+
+    def _conditions(self, step: Step) -> dict[str, int]:
+        masks = {code: mask(self.problem, step) for code, mask in CONDITIONS.items()}
+        return {code: starts for code, starts in masks.items() if starts != -1}
 
     def asks(self, step: Step, role: str, relaxed: Set[str] = NOTHING) -> tuple[Ask, ...]:
         """Return what one role of a step asks for: two asks where one of several resources is required."""

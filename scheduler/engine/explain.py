@@ -7,7 +7,7 @@ from itertools import combinations
 from scheduler.engine import bitmap
 from scheduler.engine.board import CELL_MINUTES, DROPPED, Board
 from scheduler.engine.grid import day_edges
-from scheduler.engine.pathway import Pathway
+from scheduler.engine.pathway import Pathway, condition
 from scheduler.engine.protocol import Step
 from scheduler.engine.rules import window
 from scheduler.engine.world import Blocker, Problem, Refusal, Resource
@@ -24,7 +24,7 @@ SetAside = dict[tuple[str, str], frozenset[str]]
 
 @dataclass(frozen=True, slots=True)
 class Suspect:
-    """Something that might block: a role of a step (`bed` and `patient` too), or the lag into it (role "")."""
+    """Something that might block: a role of a step (`bed` and `patient` too), the lag into it (""), a condition."""
 
     step: Step
     role: str
@@ -33,6 +33,15 @@ class Suspect:
     def key(self) -> tuple[str, str]:
         return self.step.code, self.role
 
+    @property
+    def fixed(self) -> str | None:
+        """The code of the blocker it is, where that does not depend on who fills a role."""
+        return {"": "lag", "patient": "patient-elsewhere"}.get(self.role) or self.condition
+
+    @property
+    def condition(self) -> str | None:
+        return self.role.removeprefix("@") if self.role.startswith("@") else None
+
 
 def explain(problem: Problem, first_found: int | None = None) -> tuple[Refusal, ...]:
     """Return a refusal for each local day on which the first step cannot start.
@@ -40,7 +49,8 @@ def explain(problem: Problem, first_found: int | None = None) -> tuple[Refusal, 
     The days run from that of `earliest` up to, not including, that of `first_found`, the start of the first
     proposal; without one through that of `latest`; 90 days at most. One blocker where setting one thing aside frees
     the day, else two, else the code `combination`. Codes: closed, leave, closure, maintenance, occupied,
-    no-licence, nobody, unavailable (several of these together), required-resource, no-bed, patient-elsewhere, lag.
+    no-licence, nobody, unavailable (several of these together), required-resource, no-bed, patient-elsewhere, lag,
+    hours, lead, supply, patient-sex (no role, as lag).
     """
     inquiry = Inquiry(problem)
     grid = problem.world.grid
@@ -86,6 +96,7 @@ class Inquiry:
                 yield Suspect(step, "")
             yield Suspect(step, "patient")
             yield from (Suspect(step, role) for role in _roles(step))
+            yield from (Suspect(step, condition(code)) for code in self.board.conditions(step))
 
     def _cells(self, day: int) -> int:
         edges = day_edges(self.grid)
@@ -114,7 +125,7 @@ class Inquiry:
                 yield self._blocker("required-resource", suspect, day)
 
     def _required(self, suspect: Suspect) -> str | None:
-        return self.problem.required(*suspect.key) if suspect.role not in ("", "patient") else None
+        return self.problem.required(*suspect.key) if suspect.fixed is None else None
 
     def _shut(self, day: int) -> list[Suspect]:
         """Return the roles of the first step that no opening of their candidates allows on a day at all."""
@@ -156,9 +167,8 @@ class Inquiry:
         return self._blocker(self._reason(day, suspect, aside), suspect, day)
 
     def _reason(self, day: int, suspect: Suspect, aside: SetAside) -> str:
-        fixed = {"": "lag", "patient": "patient-elsewhere"}.get(suspect.role)
-        if fixed is not None:
-            return fixed
+        if suspect.fixed is not None:
+            return suspect.fixed
         already = aside.get(suspect.key, frozenset())
         wish = ("required-resource",) if self._required(suspect) else ()
         reasons = wish if suspect.role == "bed" or self._short(suspect) else wish + REASONS
@@ -186,6 +196,10 @@ class Inquiry:
         return ()
 
     def _blocker(self, code: str, suspect: Suspect, day: int) -> Blocker:
+        if suspect.condition is not None:
+            starts = self.board.conditions(suspect.step)[suspect.condition]
+            until = self._next(starts, day, 0) if code == "lead" else None
+            return Blocker(code, "", suspect.step.code, until=until)
         resource = None if code == "nobody" else self._only(suspect)
         until = None if resource is None else self._free_again(suspect, resource, day)
         return Blocker(code, suspect.role, suspect.step.code, resource, until)

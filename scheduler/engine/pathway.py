@@ -12,7 +12,12 @@ from scheduler.engine.rules import beds, lags
 from scheduler.engine.rules.distinct import Ask
 
 Relaxed = Mapping[tuple[str, str], frozenset[str]]
-"""What is set aside, by (step, role); a lag by (later step, "")."""
+"""What is set aside, by (step, role); a lag by (later step, ""), a condition by (step, condition(code))."""
+
+
+def condition(code: str) -> str:
+    """Return what stands in the place of a role for a condition of the whole step. No role has such a name."""
+    return f"@{code}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -105,8 +110,11 @@ class Pathway:
         return frozenset(item for item in self.relaxed.items() if item[0][0] == step.code)
 
     def _worked_out(self, step: Step) -> int:
-        patient = self.board.patient(step, self._of(step, "patient"))
-        return patient & self.board.feasible(self.asks[step.code])
+        found = self.board.patient(step, self._of(step, "patient")) & self.board.feasible(self.asks[step.code])
+        for code, starts in self.board.conditions(step).items():
+            if not self._of(step, condition(code)):
+                found &= starts
+        return found
 
     def _swept(self) -> dict[str, int]:
         """Go from the last step to the first: a start stays when each step after it still finds one."""

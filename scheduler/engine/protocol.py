@@ -1,6 +1,6 @@
 """A procedure protocol as data: steps with phases and needs, lags between them, bed nights, and what may be chosen."""
 
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from dataclasses import dataclass, replace
 from fractions import Fraction
 from itertools import pairwise
@@ -236,6 +236,12 @@ class Protocol:
 
     def option(self, code: str) -> Option | None:
         return next((option for option in self.options if option.code == code), None)
+
+    def part(self, codes: Collection[str]) -> "Protocol":
+        """Return the protocol of these steps alone; a lead that was its first step's counts only with that one."""
+        steps = tuple(step for step in self.steps if step.code in codes)
+        lags = tuple(lag for lag in self.lags if lag.first in codes and lag.then in codes)
+        return replace(self, steps=steps, lags=lags, lead_days=self.lead_days if self.steps[0].code in codes else 0)
 
     def lag_into(self, code: str) -> Lag | None:
         """Return the lag that leads to a step; None for the first step."""

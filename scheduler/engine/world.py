@@ -103,6 +103,19 @@ class Placement:
 
 
 @dataclass(frozen=True)
+class Terms:
+    """What a booking is judged by besides its placement. What is not known (None) is not judged."""
+
+    booked_on: date | None = None
+    """The local day it is made; leads count from it."""
+    urgency: str | None = None
+    sex: str | None = None
+    """Of the patient."""
+    use_by: Mapping[str, date] = field(default_factory=dict)
+    """By step, the last local day of what was ordered for it."""
+
+
+@dataclass(frozen=True)
 class Problem:
     """What to place. `patient` is the code of the patient's resource in the world, or None when still unknown
     (then no patient slot is made). `earliest` and `latest` bound the start of the first step, both inclusive.
@@ -115,6 +128,7 @@ class Problem:
     latest: int
     require: Mapping[str, str] = field(default_factory=dict)
     prefer: Mapping[str, str] = field(default_factory=dict)
+    terms: Terms = field(default_factory=Terms)
 
     def __post_init__(self) -> None:
         """Refuse a wish for a role that no step has: Invalid("unknown-role")."""

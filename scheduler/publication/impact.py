@@ -9,13 +9,16 @@ from sqlalchemy.orm import Session, joinedload, selectinload
 
 from models import Appointment, Patient, ProtocolVersion, Slot, Step, from_seconds, to_seconds
 from scheduler import availability, taken
+from scheduler.booking import terms
 from scheduler.booking.change import plan_of
 from scheduler.engine import check as engine_check
 from scheduler.engine import find as engine_find
 from scheduler.engine.grid import day_start
+from scheduler.engine.options import varied
 from scheduler.engine.protocol import MOST_NIGHTS, MOST_NIGHTS_BEFORE, Protocol
 from scheduler.engine.rules.reading import MINUTE
 from scheduler.engine.world import Placement, Problem, StepPlan, Violation, World
+from scheduler.errors import Invalid
 
 MOST_JUDGED = 100
 """Bookings that are judged one by one, the soonest; a protocol booked for half a year may have thousands."""
@@ -108,6 +111,10 @@ def _world(session: Session, booked: Iterable[Appointment], now: datetime) -> Wo
 
 
 def _violations(protocol: Protocol, booked: Appointment, world: World) -> list[Violation]:
+    try:
+        protocol = varied(protocol, booked.options)
+    except Invalid as gone:
+        return [Violation(gone.code, gone.facts)]
     codes = {slot.resource.code for step in booked.steps for slot in step.slots}
     others = {code: tuple(b for b in world.busy.get(code, ()) if b.holder != booked.public_id) for code in codes}
     starts = [to_seconds(step.starts) for step in booked.steps]
@@ -117,6 +124,7 @@ def _violations(protocol: Protocol, booked: Appointment, world: World) -> list[V
         booked.patient.resource.code,
         earliest=min(starts),
         latest=max(starts),
+        terms=terms.standing(booked, zone=world.grid.zone),
     )
     return engine_check.check(problem, Placement(tuple(_plan(problem, step) for step in booked.steps)))
 

@@ -14,6 +14,7 @@ from scheduler.actor import SYSTEM
 from scheduler.booking import rows
 from scheduler.booking.moving import moved
 from tests.conftest import NOW
+from tests.factories import SOON
 
 DAY = datetime(2026, 12, 2, tzinfo=UTC)
 """Wednesday 08:00 in Shanghai, the day after NOW."""
@@ -59,10 +60,15 @@ def book(
         entry = patients.PatientEntry(number, name, "male", date(1960, 1, 2))
         patient = patients.create(session, entry, actor=SYSTEM, now=now, anyway=True)
         request = booking.FindRequest(
-            protocol, earliest, earliest + timedelta(days=30), patient=patient.public_id, require=require or {}
+            protocol,
+            earliest,
+            earliest + timedelta(days=30),
+            patient=patient.public_id,
+            require=require or {},
+            urgency=SOON,
         )
         placement = booking.find(session, request, now=now).proposals[0]
-        wanted = booking.BookRequest(patient.public_id, protocol, placement, hold=hold)
+        wanted = booking.BookRequest(patient.public_id, protocol, placement, hold=hold, urgency=SOON)
         made = booking.book(session, wanted, actor=SYSTEM, now=now)
         session.flush()
         if confirmed:

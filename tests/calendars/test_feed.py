@@ -65,7 +65,7 @@ def test_a_booked_step_is_one_event_at_its_time_and_place(department: Database) 
     assert said["SEQUENCE"] == 0
     assert said["DTSTAMP"].dt == said["LAST-MODIFIED"].dt == said["CREATED"].dt == NOW
     assert said["LOCATION"] == "手术间 1 / Operating room 1"
-    assert said["CATEGORIES"].cats == ["ablation", "4a"]
+    assert said["CATEGORIES"].cats == ["ablation", "2a"]
     assert said["URL"] == f"{ADDRESS}/board/2026-12-02?open={step.public_id}"
 
 

@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from dataclasses import replace
 from datetime import date, timedelta
 from random import Random
+from typing import Any
 from zoneinfo import ZoneInfo
 
 import pytest
@@ -12,7 +13,8 @@ from scheduler.engine.document import parse
 from scheduler.engine.explain import explain
 from scheduler.engine.find import find
 from scheduler.engine.grid import Grid, Span, local_date
-from scheduler.engine.world import Blocker, Busy, Licence, Problem, Refusal, Resource, World
+from scheduler.engine.protocol import Hours, Supply
+from scheduler.engine.world import Blocker, Busy, Licence, Problem, Refusal, Resource, Terms, World
 from tests import strategies
 from tests.strategies import Oracle, instant
 
@@ -42,12 +44,15 @@ def free_on(problem: Problem, day: date, set_aside: Mapping[tuple[str, str], fro
     return any(oracle.possible(at) for at in oracle._grid() if narrowed.earliest <= at <= narrowed.latest)
 
 
-def singles(problem: Problem) -> list[tuple[str, str]]:
-    return [
-        (step.code, role)
+def singles(problem: Problem) -> list[tuple[tuple[str, str], str]]:
+    """Return everything that could be set aside by itself: a role of a step, or the lag into it or its conditions."""
+    roles = [
+        ((step.code, role), "dropped")
         for step in problem.protocol.steps
-        for role in ["", "patient", *(need.role for need in step.needs), *(["bed"] if step.stay else [])]
+        for role in ["patient", *(need.role for need in step.needs), *(["bed"] if step.stay else [])]
     ]
+    fixed = ("lag", *strategies.VIOLATION_OF)
+    return roles + [((step.code, ""), code) for step in problem.protocol.steps for code in fixed]
 
 
 def refusals_of(seed: int) -> tuple[Problem, int | None, tuple[Refusal, ...]]:
@@ -77,9 +82,8 @@ def test_more_than_one_blocker_is_named_only_when_no_single_one_would_do(number:
         for refusal in several[:1]:
             if any(blocker.code == "closed" and blocker.role == "" for blocker in refusal.blocked_by):
                 continue
-            for key in singles(problem):
-                alone = {key: frozenset({"dropped", "lag"})}
-                assert not free_on(problem, refusal.day, alone), f"{seed}: {refusal} {key}"
+            for key, code in singles(problem):
+                assert not free_on(problem, refusal.day, {key: frozenset({code})}), f"{seed}: {refusal} {key} {code}"
 
 
 def test_every_day_before_the_first_proposal_is_explained_and_no_other() -> None:
@@ -201,6 +205,40 @@ def test_a_full_ward_is_no_bed() -> None:
 def test_the_patients_own_day_is_told() -> None:
     blocker = only(department({"patient:p1": blocked(1, "patient")}))
     assert (blocker.code, blocker.resource) == ("patient-elsewhere", "patient:p1")
+
+
+def conditioned(problem: Problem, terms: Terms | None = None, hours: Hours | None = None, **given: Any) -> Problem:
+    """Return the problem with conditions on its only step."""
+    (step,) = problem.protocol.steps
+    protocol = replace(problem.protocol, steps=(replace(step, hours=hours),), **given)
+    return replace(problem, protocol=protocol, terms=terms or Terms(booked_on=MONDAY))
+
+
+def test_a_day_before_the_lead_is_over_says_from_when() -> None:
+    refusals = explain(conditioned(department(), lead_days=2))
+    assert [refusal.blocked_by for refusal in refusals[:2]] == [
+        (Blocker("lead", "", "AB", until=instant(MONDAY, 2 * 1440, ZONE)),)
+    ] * 2
+    assert refusals[2].day == MONDAY + timedelta(days=5)
+
+
+def test_an_urgent_booking_need_not_wait_unless_something_is_ordered() -> None:
+    urgent = Terms(booked_on=MONDAY, urgency="2b")
+    supply = Supply("粒子", "Seeds", "AB", 3, 10)
+    assert explain(conditioned(department(), urgent, lead_days=2))[0].day == MONDAY + timedelta(days=5)
+    (blocker,) = explain(conditioned(department(), urgent, lead_days=2, supply=supply))[0].blocked_by
+    assert (blocker.code, blocker.until) == ("lead", instant(MONDAY, 3 * 1440, ZONE))
+
+
+def test_hours_at_which_nothing_is_open_are_told() -> None:
+    assert only(conditioned(department(), hours=Hours(720, 960))) == Blocker("hours", "", "AB")
+
+
+def test_the_wrong_patient_and_what_no_longer_keeps_are_told() -> None:
+    assert only(conditioned(department(), Terms(sex="male"), sex="female")) == Blocker("patient-sex", "", "AB")
+    assert explain(conditioned(department(), Terms(sex="other"), sex="female"))[0].day > MONDAY
+    kept = Terms(use_by={"AB": MONDAY + timedelta(days=2)})
+    assert only(conditioned(department({"OR-1": blocked(3)}), kept), day=3) == Blocker("supply", "", "AB")
 
 
 def test_a_wish_that_blocks_while_another_would_do_is_a_required_resource() -> None:

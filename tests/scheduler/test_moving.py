@@ -14,6 +14,7 @@ from scheduler.booking.moving import moved, moved_back, rooms_for
 from scheduler.engine.world import Placement, StepPlan
 from scheduler.errors import Conflict, Invalid, RuleBroken, SlotTaken
 from tests.conftest import NOW
+from tests.factories import SOON
 
 DAY = datetime(2026, 12, 2, tzinfo=UTC)
 """Wednesday 08:00 in Shanghai, when operating rooms open."""
@@ -26,10 +27,11 @@ def booked(
     patient = patients.create(session, entry, actor=SYSTEM, now=NOW, anyway=True)
     wished = {"room": room} if room else {}
     request = booking.FindRequest(
-        protocol, earliest, earliest + timedelta(days=30), patient=patient.public_id, require=wished
+        protocol, earliest, earliest + timedelta(days=30), patient=patient.public_id, require=wished, urgency=SOON
     )
     placement = booking.find(session, request, now=NOW).proposals[0]
-    made = booking.book(session, booking.BookRequest(patient.public_id, protocol, placement), actor=SYSTEM, now=NOW)
+    wanted = booking.BookRequest(patient.public_id, protocol, placement, urgency=SOON)
+    made = booking.book(session, wanted, actor=SYSTEM, now=NOW)
     session.flush()
     return rows.whole(session, made.public_id)
 

@@ -6,7 +6,7 @@ from typing import Any
 
 from models import Appointment, Milestone, Slot, Step
 from scheduler.audit import Event
-from web.api.wire import Instant, Names, Told
+from web.api.wire import Instant, IsoDay, Names, Told
 from web.i18n import rfc3339
 
 
@@ -27,11 +27,14 @@ class Marked(Told):
 
 
 class BookedStep(Told):
+    """`use_by`: the last local day of what was ordered for this visit."""
+
     id: str
     step: str
     status: str
     starts: Instant
     ends: Instant
+    use_by: IsoDay | None
     slots: list[BookedSlot]
     milestones: list[Marked]
 
@@ -56,6 +59,7 @@ class AppointmentTold(Told):
     patient: str
     protocol: ProtocolNamed
     urgency: str
+    options: dict[str, int]
     hold_until: Instant | None
     override: OverrideTold | None
     cancel_reason: str | None
@@ -101,6 +105,7 @@ def plain(appointment: Appointment) -> dict[str, Any]:
             code=version.code, version=version.version, names=Names(zh=version.name_zh, en=version.name_en)
         ),
         urgency=appointment.urgency,
+        options=appointment.options,
         hold_until=appointment.hold_until,
         override=_override(appointment.override),
         cancel_reason=appointment.cancel_reason,
@@ -126,6 +131,7 @@ def _step(step: Step) -> BookedStep:
         status=step.status,
         starts=step.starts,
         ends=step.ends,
+        use_by=step.use_by,
         slots=[_slot(slot) for slot in sorted(step.slots, key=lambda slot: (slot.starts, slot.id))],
         milestones=[_mark(mark) for mark in sorted(step.milestones, key=lambda mark: mark.at)],
     )

@@ -1,8 +1,8 @@
 """Appointments: book or hold, confirm, renew, reschedule, cancel, mark; read one, read many."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from typing import Annotated, Any, Literal
 from uuid import UUID
@@ -25,7 +25,7 @@ from web.api.idempotency import IdempotencyKey, written_once
 from web.api.paging import Page, next_link, read_cursor, write_cursor
 from web.api.placements import Steps, placement_of, protocol_of, unseal
 from web.api.proposals import ProposalTold, Urgency, judged_version, proposals_of
-from web.api.wire import EARLIEST, LATEST, Asked, Code, Day, Flag, Moment, PublicId, Text
+from web.api.wire import EARLIEST, LATEST, Asked, Code, Day, Flag, Moment, Options, PublicId, Text
 from web.policy import BOOK, MARK, READ, policy
 from web.site import place, site
 
@@ -69,6 +69,7 @@ class BookAsked(_Placed):
     ) = None
     hold: Flag = False
     urgency: Urgency | None = None
+    options: Annotated[Options, Field(description="With `steps`; a proposal has its own")] | None = None
     note: Text | None = None
 
 
@@ -88,18 +89,22 @@ class MilestoneAsked(Asked):
 
 @dataclass(frozen=True, slots=True)
 class _Chosen:
-    """Where to: a placement, and what its token says of it; the fields are None for explicit steps."""
+    """Where to: a placement, and what its token says of it; protocol, version and patient are None without one."""
 
     placement: Placement
     protocol: str | None = None
     version: int | None = None
     patient: str | None = None
+    options: Mapping[str, int] = field(default_factory=dict)
+    urgency: str | None = None
 
 
 def _chosen(asked: _Placed, *, now: datetime) -> _Chosen:
     if asked.proposal is not None:
         sealed = unseal(asked.proposal, now=now)
-        return _Chosen(sealed.placement, sealed.protocol, sealed.version, sealed.patient)
+        return _Chosen(
+            sealed.placement, sealed.protocol, sealed.version, sealed.patient, sealed.options, sealed.urgency
+        )
     return _Chosen(placement_of(asked.steps or ()))
 
 
@@ -129,8 +134,7 @@ def book_appointment(json_data: BookAsked, headers_data: IdempotencyKey) -> Resp
     """
     asked = json_data
     _judge_right(asked)
-    chosen = _chosen(asked, now=site().now())
-    _judge_token(asked, chosen)
+    chosen = _judged_token(asked, _chosen(asked, now=site().now()))
     place()
 
     def work(session: Session, now: datetime) -> dict[str, Any]:
@@ -142,11 +146,17 @@ def book_appointment(json_data: BookAsked, headers_data: IdempotencyKey) -> Resp
     return answer(body, status=201, location=f"/api/v1/appointments/{body['id']}")
 
 
-def _judge_token(asked: BookAsked, chosen: _Chosen) -> None:
+def _judged_token(asked: BookAsked, chosen: _Chosen) -> _Chosen:
+    """Return what was chosen, with the options and the urgency it is booked with."""
+    if asked.proposal is None:
+        return replace(chosen, options=asked.options or {}, urgency=asked.urgency)
     if chosen.patient not in (None, asked.patient):
         raise Invalid("bad-token", reason="other-patient")
     if chosen.protocol is not None and asked.protocol not in (None, chosen.protocol):
         raise Invalid("bad-token", reason="other-protocol")
+    if asked.options not in (None, chosen.options):
+        raise Invalid("bad-token", reason="other-options")
+    return replace(chosen, urgency=asked.urgency or chosen.urgency)
 
 
 def _book(session: Session, asked: BookAsked, chosen: _Chosen, *, now: datetime) -> Appointment:
@@ -156,12 +166,13 @@ def _book(session: Session, asked: BookAsked, chosen: _Chosen, *, now: datetime)
     request_ = booking.BookRequest(
         patient=asked.patient,
         protocol=protocol,
-        placement=booking.with_patient(chosen.placement, version, owner.resource.code),
+        placement=booking.with_patient(chosen.placement, version, owner.resource.code, chosen.options),
         protocol_version=version.version,
         hold=asked.hold,
-        urgency=asked.urgency,
+        urgency=chosen.urgency,
         override=_override(asked),
         note=asked.note,
+        options=chosen.options,
     )
     return booking.book(session, request_, actor=g.actor, now=now)
 
@@ -192,7 +203,15 @@ def _look_again(chosen: _Chosen, *, patient: str, protocol: str | None, search: 
     try:
         with site().read() as session:
             code = protocol or _protocol_with(session, chosen, now)
-            wanted = booking.FindRequest(code, earliest, earliest + FRESH_WITHIN, patient=patient, limit=FRESH)
+            wanted = booking.FindRequest(
+                code,
+                earliest,
+                earliest + FRESH_WITHIN,
+                patient=patient,
+                limit=FRESH,
+                urgency=chosen.urgency,
+                options=chosen.options,
+            )
             found = proposals_of(session, search(session, wanted, now), patient, now=now)
     except DomainError:  # nothing to offer is no reason to hide what was refused
         return []
@@ -274,7 +293,8 @@ def reschedule_appointment(id: UUID, json_data: RescheduleAsked, headers_data: I
         appointment = rows.whole(session, key)
         _judge_belongs(chosen, appointment)
         owner = appointment.patient.resource.code
-        placement = booking.with_patient(chosen.placement, appointment.protocol_version, owner)
+        version_, options = appointment.protocol_version, appointment.options
+        placement = booking.with_patient(chosen.placement, version_, owner, options)
         return booking.reschedule(
             session, key, version=version, placement=placement, actor=actor, now=now, override=_override(asked)
         )

@@ -1,6 +1,6 @@
 """Placements over HTTP: steps with their slots, in and out, and the token that stands for a proposal."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Annotated, Any
@@ -9,8 +9,9 @@ from itsdangerous import BadSignature, URLSafeSerializer
 from pydantic import Field
 from sqlalchemy.orm import Session
 
-from models import ProtocolVersion, to_seconds
+from models import to_seconds
 from scheduler import availability, catalogue
+from scheduler.booking.requests import Found
 from scheduler.engine.world import Placement, SlotPlan, StepPlan
 from scheduler.errors import Invalid
 from web.api.wire import Asked, Code, Instant, Moment, Told
@@ -95,16 +96,19 @@ class Proposal:
     version: int
     patient: str | None
     placement: Placement
+    options: Mapping[str, int]
+    urgency: str | None
     issued: datetime
 
 
-def seal(protocol: ProtocolVersion, patient: str | None, placement: Placement, *, now: datetime) -> str:
-    """Return a signed, compressed token for one proposal; it reserves nothing."""
+def seal(found: Found, patient: str | None, placement: Placement, *, now: datetime) -> str:
+    """Return a signed, compressed token for one of the proposals found; it reserves nothing."""
+    protocol, asked = found.protocol, [dict(found.options), found.urgency]
     rows = [
         [step.step, step.starts, step.ends, [[s.resource, s.role, s.starts, s.ends] for s in step.slots]]
         for step in placement.steps
     ]
-    return _serializer().dumps([protocol.code, protocol.version, patient, rows, to_seconds(now)])
+    return _serializer().dumps([protocol.code, protocol.version, patient, rows, asked, to_seconds(now)])
 
 
 def unseal(token: str, *, now: datetime) -> Proposal:
@@ -113,7 +117,7 @@ def unseal(token: str, *, now: datetime) -> Proposal:
     Raises Invalid("bad-token") for one that is not ours, was altered, or is older than an hour (reason "expired").
     """
     try:
-        protocol, version, patient, rows, issued = _serializer().loads(token)
+        protocol, version, patient, rows, (options, urgency), issued = _serializer().loads(token)
     except (BadSignature, ValueError, TypeError, UnicodeError):
         raise Invalid("bad-token", reason="altered") from None
     if to_seconds(now) - issued > TOKEN_LIVES.total_seconds():
@@ -124,6 +128,8 @@ def unseal(token: str, *, now: datetime) -> Proposal:
         version=version,
         patient=patient,
         placement=Placement(tuple(steps)),
+        options=options,
+        urgency=urgency,
         issued=datetime.fromtimestamp(issued, tz=now.tzinfo),
     )
 

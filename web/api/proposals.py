@@ -16,7 +16,7 @@ from scheduler.engine.world import Placement, Refusal, Violation
 from web.api.blueprint import WRITES, api, refuses
 from web.api.patients import KnownFlag, Sex
 from web.api.placements import PlannedStep, Steps, placement_of, protocol_of, seal, told
-from web.api.wire import WHOLE, Asked, Code, Day, Instant, IsoDay, Moment, PublicId, Told
+from web.api.wire import CLOSED, WHOLE, Asked, Code, Day, Instant, IsoDay, Moment, Options, PublicId, Told
 from web.i18n import rfc3339
 from web.policy import READ, policy
 from web.site import place, site
@@ -37,9 +37,6 @@ class SomePatient(Asked):
     flags: Annotated[tuple[KnownFlag, ...], Field(max_length=20)] = ()
 
 
-CLOSED = {"additionalProperties": False, "propertyNames": {"minLength": 1, "maxLength": 100}}
-"""What pydantic refuses of keys and leaves unsaid."""
-
 Wishes = Annotated[dict[Code, Code], Field(max_length=20, json_schema_extra=CLOSED)]
 
 
@@ -53,6 +50,7 @@ class ProposalsAsked(Asked):
     require: Annotated[Wishes, Field(description="Role or step.role → resource that must fill it")] = {}
     prefer: Annotated[Wishes, Field(description="Role or step.role → resource that fills it where it can")] = {}
     urgency: Urgency | None = None
+    options: Options = {}
 
 
 class Note(Told):
@@ -130,6 +128,7 @@ def _request(asked: ProposalsAsked, now: datetime) -> booking.FindRequest:
         require=asked.require,
         prefer=asked.prefer,
         urgency=asked.urgency,
+        options=asked.options,
     )
 
 
@@ -138,7 +137,7 @@ def proposals_of(session: Session, found: booking.Found, patient: str | None, *,
     noting = _Noting(session, found, now)
     return [
         {
-            "token": seal(found.protocol, patient, placement, now=now),
+            "token": seal(found, patient, placement, now=now),
             "starts": placement.steps[0].starts,
             "ends": max(step.ends for step in placement.steps),
             "steps": told(placement),
@@ -187,8 +186,14 @@ class CheckAsked(Asked):
     version: Annotated[int, Field(ge=1, le=1_000_000), WHOLE] | None = None
     patient: PublicId | None = None
     appointment: (
-        Annotated[PublicId, Field(description="The appointment that moves: its own slots do not count")] | None
+        Annotated[
+            PublicId,
+            Field(description="The appointment that moves: its own protocol, patient and options, and not its slots"),
+        ]
+        | None
     ) = None
+    urgency: Urgency | None = None
+    options: Options = {}
     steps: Steps
 
 
@@ -216,23 +221,35 @@ def check_steps(json_data: CheckAsked) -> dict[str, Any]:
     """
     asked, now = json_data, site().now()
     place()
-    placement = placement_of(asked.steps)
     with site().read() as session:
-        code = asked.protocol or protocol_of(session, [step.step for step in asked.steps], now=now)
-        version = judged_version(session, code, asked.version, placement)
-        if asked.patient is not None:
-            owner = patients.by_public_id(session, asked.patient)
-            placement = booking.with_patient(placement, version, owner.resource.code)
-        violations = booking.check(
-            session,
-            code,
-            placement,
-            patient=asked.patient,
-            now=now,
-            protocol_version=version.version,
-            ignore=asked.appointment,
-        )
+        judge = _judged_new if asked.appointment is None else _judged_again
+        violations = judge(session, asked, placement_of(asked.steps), now)
     return {"violations": [violation_told(each) for each in violations]}
+
+
+def _judged_new(session: Session, asked: CheckAsked, placement: Placement, now: datetime) -> list[Violation]:
+    code = asked.protocol or protocol_of(session, [step.step for step in asked.steps], now=now)
+    version = judged_version(session, code, asked.version, placement)
+    if asked.patient is not None:
+        owner = patients.by_public_id(session, asked.patient)
+        placement = booking.with_patient(placement, version, owner.resource.code, asked.options)
+    return booking.check(
+        session,
+        code,
+        placement,
+        patient=asked.patient,
+        now=now,
+        protocol_version=version.version,
+        options=asked.options,
+        urgency=asked.urgency,
+    )
+
+
+def _judged_again(session: Session, asked: CheckAsked, placement: Placement, now: datetime) -> list[Violation]:
+    appointment = booking.whole(session, str(asked.appointment))
+    owner, version = appointment.patient.resource.code, appointment.protocol_version
+    placement = booking.with_patient(placement, version, owner, appointment.options)
+    return booking.check_again(session, appointment, placement, now=now)
 
 
 def judged_version(session: Session, code: str, version: int | None, placement: Placement) -> ProtocolVersion:

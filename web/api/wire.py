@@ -132,6 +132,15 @@ IsoDay = date
 """A local day; another name, because members are often called `date` too."""
 
 
+CLOSED = {"additionalProperties": False, "propertyNames": {"minLength": 1, "maxLength": 100}}
+"""What pydantic refuses of keys and leaves unsaid."""
+
+Options = Annotated[
+    dict[Code, Annotated[int, Field(ge=0, le=20), WHOLE]],
+    Field(max_length=20, description="Option of the protocol → how often it counts", json_schema_extra=CLOSED),
+]
+
+
 class Names(Told):
     zh: str
     en: str

@@ -322,8 +322,7 @@ class Reader:
 
     def _protocol(self, wishes: Wishes) -> Protocol:
         if wishes.move:
-            appointment = rows.whole(self.session, wishes.move)
-            return catalogue.parsed(appointment.protocol_version)
+            return catalogue.booked(rows.whole(self.session, wishes.move))
         row = catalogue.current(self.session, str(wishes.protocol), wishes.first or self.today)
         return catalogue.parsed(row)
 
@@ -456,7 +455,7 @@ class Reader:
     def kept(self, public_id: str) -> Kept:
         """Read an appointment as a card. Raises NotFound."""
         appointment = rows.whole(self.session, public_id)
-        protocol = catalogue.parsed(appointment.protocol_version)
+        protocol = catalogue.booked(appointment)
         placement = Placement(tuple(plan_of(step) for step in appointment.steps))
         told = Told(protocol, self.names, self._firm_until())
         confirmations = {slot.resource.code: slot.confirmation for step in appointment.steps for slot in step.slots}

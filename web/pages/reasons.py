@@ -15,6 +15,7 @@ from scheduler.engine.world import Blocker, Refusal
 from scheduler.working_days import Calendar
 from web import words
 from web.i18n import clock, local, localname, moment
+from web.pages import conditions
 from web.pages.names import Names
 from web.pages.wishes import Wishes
 
@@ -110,6 +111,8 @@ class Teller:
             return self._no_bed(blocker, day)
         if blocker.code == "lag":
             return self._lag(blocker)
+        if blocker.code in conditions.CODES:
+            return conditions.condition(self.protocol, blocker)
         if blocker.resource is not None and blocker.role != "patient":
             return self._about_one(blocker.code, self.names[blocker.resource].name, role)
         sentences: dict[str, Callable[[], str]] = {
@@ -186,8 +189,9 @@ class Teller:
             "unavailable",
         ):
             found += self._who(code, day)
-        if blocker.until is not None and local(blocker.until).date() > day:
-            found.append(gettext("free again %(when)s", when=moment(blocker.until)))
+        until = None if blocker.code in conditions.CODES else blocker.until
+        if until is not None and local(until).date() > day:
+            found.append(gettext("free again %(when)s", when=moment(until)))
         return tuple(found)
 
     def _who(self, code: str, day: date) -> tuple[str, ...]:

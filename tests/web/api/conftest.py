@@ -12,6 +12,7 @@ from flask.testing import FlaskClient
 from werkzeug.test import TestResponse
 
 from models.database import Database
+from tests.factories import SOON
 from web.accounts.tokens import issue_token
 
 BASE = "/api/v1"
@@ -97,7 +98,8 @@ def refused(response: TestResponse, status: int, code: str) -> Any:
 
 def found(caller: Caller, protocol: str = "BX-FNA", **wishes: Any) -> list[Any]:
     """Return the proposals for a procedure."""
-    return list(ok(caller.post("/proposals", {"protocol": protocol, **wishes}))["proposals"])
+    asked = {"protocol": protocol, "urgency": SOON, **wishes}
+    return list(ok(caller.post("/proposals", asked))["proposals"])
 
 
 def booked(caller: Caller, patient: str, protocol: str = "BX-FNA", *, hold: bool = False, **wishes: Any) -> Any:

@@ -6,7 +6,9 @@ from typing import Any
 
 import pytest
 
+from models.database import Database
 from tests.conftest import ROOT, Clock
+from tests.factories import ALONE, LESIONS, TRAINEE, done, published
 from tests.web.api.conftest import Caller, Callers, NewPatient, booked, found, ok, refused
 
 NOBODY = "00000000-0000-4000-8000-000000000000"
@@ -73,7 +75,8 @@ def test_the_patients_own_day_is_added_to_a_proposal_for_nobody_and_to_explicit_
 
 def test_explicit_steps_need_no_protocol_where_only_one_has_them(nurse: Caller, new_patient: NewPatient) -> None:
     (proposal,) = found(nurse, "CP-TACE-ABL-S", limit=1, **WEDNESDAY)
-    appointment = ok(nurse.post("/appointments", {"patient": new_patient(), "steps": explicit(proposal["steps"])}), 201)
+    body = {"patient": new_patient(), "steps": explicit(proposal["steps"]), "urgency": "2a"}
+    appointment = ok(nurse.post("/appointments", body), 201)
     assert appointment["protocol"]["code"] == "CP-TACE-ABL-S"
     assert [step["status"] for step in appointment["steps"]] == ["booked", "reserved"]
 
@@ -425,3 +428,67 @@ def test_the_history_says_who_did_what_when(nurse: Caller, new_patient: NewPatie
     assert first["detail"]["after"]["steps"][0]["starts"] == "2026-12-02T08:00:00+08:00"
     headers = {**nurse._headers(), "If-None-Match": response.headers["ETag"]}
     assert nurse.client.get(f"/api/v1/appointments/{held['id']}", headers=headers).status_code == 304
+
+
+# --- Options.
+
+
+def optional(department: Database) -> None:
+    done(department, lambda session: published(session, options=(LESIONS, TRAINEE, ALONE)))
+
+
+def test_a_proposal_carries_its_options_into_the_booking(
+    nurse: Caller, new_patient: NewPatient, department: Database
+) -> None:
+    optional(department)
+    patient, options = new_patient(), {"extra-lesion": 1, "trainee": 1}
+    proposal = found(nurse, "OPT", patient=patient, options=options, limit=1)[0]
+    made = ok(nurse.post("/appointments", {"patient": patient, "proposal": proposal["token"]}), 201)
+    assert made["options"] == options
+    assert "trainee" in {slot["role"] for slot in made["steps"][0]["slots"]}
+    assert ok(nurse.get(f"/appointments/{made['id']}"))["options"] == options
+    listed = ok(nurse.get("/appointments", patient=patient))["appointments"]
+    assert [each["options"] for each in listed] == [options]
+
+
+def test_a_proposal_is_not_booked_with_other_options(
+    nurse: Caller, new_patient: NewPatient, department: Database
+) -> None:
+    optional(department)
+    patient = new_patient()
+    token = found(nurse, "OPT", patient=patient, options={"trainee": 1}, limit=1)[0]["token"]
+    body = {"patient": patient, "proposal": token, "options": {"extra-lesion": 1}}
+    assert refused(nurse.post("/appointments", body), 422, "bad-token")["reason"] == "other-options"
+
+
+@pytest.mark.parametrize(
+    ("options", "code"),
+    [
+        ({"magic": 1}, "unknown-option"),
+        ({"extra-lesion": 5}, "option-too-often"),
+        ({"alone": 1, "trainee": 1}, "options-exclude"),
+        ({"trainee": "1"}, "validation"),
+        ({"trainee": -1}, "validation"),
+        ("trainee", "validation"),
+    ],
+)
+def test_options_that_cannot_be_meant_are_refused_over_http(
+    nurse: Caller, department: Database, options: Any, code: str
+) -> None:
+    optional(department)
+    problem = refused(nurse.post("/proposals", {"protocol": "OPT", "options": options}), 422, code)
+    if code == "option-too-often":
+        assert (problem["option"], problem["count"], problem["most"]) == ("extra-lesion", 5, 4)
+
+
+def test_a_moved_appointment_is_checked_with_its_own_options(
+    nurse: Caller, new_patient: NewPatient, department: Database
+) -> None:
+    optional(department)
+    patient = new_patient()
+    proposals = found(nurse, "OPT", patient=patient, options={"trainee": 1}, limit=2, spread_minutes=60)
+    made = ok(nurse.post("/appointments", {"patient": patient, "proposal": proposals[0]["token"]}), 201)
+    asked = {"steps": proposals[1]["steps"], "appointment": made["id"]}
+    assert ok(nurse.post("/proposals/check", asked))["violations"] == []
+    plain = {"steps": proposals[1]["steps"], "protocol": "OPT"}
+    assert ok(nurse.post("/proposals/check", plain))["violations"] != []
