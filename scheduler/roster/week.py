@@ -40,6 +40,9 @@ calendar, and at work although there is no session."""
 
 AT_WORK = (ON, PART, EXTRA)
 
+FLOORED = ("physician", "nurse", "recorder")
+"""Kinds of people whose number the department may want in each half day (floor_physicians … in its parameters)."""
+
 
 @dataclass(frozen=True, slots=True)
 class Ending:
@@ -147,7 +150,7 @@ def read(session: Session, first: date, last: date, *, today: date, codes: Colle
 
 def _floors(session: Session) -> dict[str, int]:
     given = session.execute(select(Department.parameters)).scalar_one()
-    return {kind: given.get(f"floor_{kind}s", 0) for kind in ("physician", "nurse", "recorder")}
+    return {kind: given.get(f"floor_{kind}s", 0) for kind in FLOORED}
 
 
 class _Reading:

@@ -9,14 +9,12 @@ from flask_babel import gettext
 
 from scheduler import patients
 from scheduler.roster import AM, LATE, ON_CALL, PM, Half, HalfDay, Line, Person, Roster, Staffing
-from scheduler.roster.week import AWAY, CLOSED, EXTRA, PART
+from scheduler.roster.week import AWAY, CLOSED, EXTRA, FLOORED, PART
 from web import words
 from web.i18n import daylabel, localname
 
-KINDS = ("physician", "nurse", "recorder")
-"""Whom the department counts in each half day."""
 OTHERS = "external"
-GROUPS = (*KINDS, OTHERS)
+GROUPS = (*FLOORED, OTHERS)
 """What the page can be narrowed to: its own people by kind, and those that others lend."""
 
 TENTHS = 10
@@ -60,7 +58,7 @@ class Count:
 def counts(roster: Roster) -> list[Count]:
     """Return how many of each kind are at work in each half day; a kind that the department lacks is left out."""
     there = {line.person.kind for line in roster.lines if not line.person.external}
-    return [Count(kind, tuple(roster.at_work(kind))) for kind in KINDS if kind in there]
+    return [Count(kind, tuple(roster.at_work(kind))) for kind in FLOORED if kind in there]
 
 
 def groups(roster: Roster, *, own: str | None, only: str | None, text: str, reasons: bool) -> list[Group]:
