@@ -6,7 +6,7 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
-from bench import patients, road
+from bench import patients, road, roster
 
 RESULTS = Path(__file__).resolve().parent / "results"
 
@@ -29,6 +29,14 @@ def main() -> None:
             times = f"{each.first_ms:9.2f} {each.p50_ms:8.2f} {each.p95_ms:8.2f}"
             print(f"{each.claim:42} {each.database:11} {each.rows:4} {times}")
     _keep("patients", searches)
+    print(f"\n{'a year loaded':42} {'slots':>8} {'KiB':>5} {'cpu p50':>8} {'cpu p95':>8} {'wall p50':>8}")
+    with tempfile.TemporaryDirectory() as folder:
+        weeks = []
+        for week in roster.rows(Path(folder)):
+            weeks.append(asdict(week))
+            times = f"{week.cpu_p50_ms:8.1f} {week.cpu_p95_ms:8.1f} {week.wall_p50_ms:8.1f}"
+            print(f"{week.claim:42} {week.slots:8} {week.kib:5} {times}")
+    _keep("roster", weeks)
 
 
 def _keep(name: str, found: list[dict[str, Any]]) -> None:
