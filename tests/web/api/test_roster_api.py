@@ -22,7 +22,7 @@ def test_everybodys_half_days_are_told_with_how_many_are_at_work(nurse: Caller) 
     assert {"nurse-06", "recorder-10", "anaesthetist-01"} <= set(codes)
     assert {len(each["days"]) for each in told["people"]} == {7}
     first = [each for each in told["staffing"] if (each["date"], each["half"]) == ("2026-12-01", "am")]
-    assert {"date": "2026-12-01", "half": "am", "kind": "nurse", "at_work": 6, "floor": 0} in first
+    assert {"date": "2026-12-01", "half": "am", "kind": "nurse", "at_work": 6, "floor": 5} in first
     assert [each["kind"] for each in first] == ["physician", "nurse", "recorder"]
 
 
