@@ -12,7 +12,7 @@ from web import i18n, policy
 from web.help import TEMPLATES, help_file
 from web.site import is_api
 
-FRAGMENTS = {"book.find_patients", "admin.protocol_text"}
+FRAGMENTS = {"book.find_patients", "admin.protocol_text", "roster_import.template"}
 """Addresses that answer a part of a page or a file, never a page."""
 
 
