@@ -96,6 +96,27 @@ def history(session: Session, entity: str, entity_id: str) -> list[Event]:
     return [Event(*row) for row in session.execute(query) if not row.action.endswith("viewed")]
 
 
+def of_patient(session: Session, patient: str, limit: int) -> list[Event]:
+    """Return what was done to a patient's record, bookings and stays, the latest first; looks are left out."""
+    query = (
+        select(Audit.seq, Audit.at, Audit.actor, Audit.role, Audit.action, Audit.reason, Audit.detail)
+        .where(Audit.patient == patient, Audit.outcome == "ok", Audit.action != "view")
+        .order_by(Audit.seq.desc())
+    )
+    return [Event(*row) for row in session.execute(query.limit(limit))]
+
+
+LINKS_A_PATIENT = 20
+"""Links one patient may fill before another is looked for in vain."""
+
+
+def patients_of(session: Session, actor: str, limit: int) -> list[str]:
+    """Return the patients an actor looked at or did something for last, the latest first, each once."""
+    query = select(Audit.patient).where(Audit.actor == actor, Audit.patient.is_not(None)).order_by(Audit.seq.desc())
+    found = session.scalars(query.limit(LINKS_A_PATIENT * limit))
+    return list(dict.fromkeys(each for each in found if each))[:limit]
+
+
 @dataclass(frozen=True, slots=True)
 class Tampering:
     """The first link that does not fit, and how: gap, hash or tail."""

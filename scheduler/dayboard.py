@@ -1,7 +1,7 @@
 """What boards, lists, feeds and patient pages read: cases as frozen rows, in a fixed number of queries."""
 
 from collections import defaultdict
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 from typing import Any
@@ -191,6 +191,7 @@ def cases(
     ends: datetime | None = None,
     resource: str | None = None,
     patient: str | None = None,
+    patients: Collection[str] | None = None,
     statuses: Iterable[str] | None = None,
     appointment: str | None = None,
     step: str | None = None,
@@ -209,6 +210,8 @@ def cases(
         query = query.where(Step.id.in_(_steps_of(resource)))
     if patient is not None:
         query = query.where(Patient.public_id == patient)
+    if patients is not None:
+        query = query.where(Patient.public_id.in_(patients))
     if appointment is not None:
         query = query.where(Appointment.public_id == appointment)
     if step is not None:

@@ -35,6 +35,14 @@ QUERIES = {
     "live appointments with a dead step": """
         SELECT s.id FROM step s JOIN appointment a ON a.id = s.appointment_id
         WHERE a.status IN ('pending', 'booked') AND s.status = 'cancelled' AND a.cancel_reason IS NULL""",
+    "own-day slots on another patient's day": """
+        SELECT slot.id FROM slot JOIN step s ON s.id = slot.step_id JOIN appointment a ON a.id = s.appointment_id
+          JOIN patient p ON p.id = a.patient_id
+        WHERE slot.role = 'patient' AND slot.resource_id <> p.resource_id""",
+    "bookings and stays of a record that went into another": """
+        SELECT p.id FROM patient p WHERE p.merged_into_id IS NOT NULL
+          AND (EXISTS (SELECT 1 FROM appointment a WHERE a.patient_id = p.id)
+            OR EXISTS (SELECT 1 FROM encounter e WHERE e.patient_id = p.id))""",
     "slots alive under a cancelled step": """
         SELECT slot.id FROM slot JOIN step ON step.id = slot.step_id
         WHERE step.status = 'cancelled' AND slot.status <> 'cancelled'""",

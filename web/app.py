@@ -21,6 +21,7 @@ from web.pages.health import bp as health
 from web.pages.home import bp as home
 from web.pages.lists import bp as lists
 from web.pages.manage import bp as manage
+from web.pages.merging import bp as merging
 from web.pages.patients import bp as patients
 from web.pages.roster import bp as roster
 from web.pages.roster_import import bp as roster_import
@@ -38,6 +39,7 @@ BLUEPRINTS = (
     account,
     book,
     patients,
+    merging,
     board,
     week,
     lists,

@@ -256,6 +256,27 @@ CODES: dict[str, Words] = {
         N_("This record number exists"),
         N_("A patient with the record number %(record_number)s is already here. Use that one, or correct the number."),
     ),
+    "same-record": Words(422, N_("This is one record already"), N_("Choose two different patients to merge.")),
+    "merge-overlap": Words(
+        409,
+        N_("One person cannot be in two places"),
+        N_(
+            "%(count)s bookings or stays of the two overlap. Move or cancel one of each pair first; nothing was merged."
+        ),
+    ),
+    "not-merged": Words(
+        409, N_("This record stands by itself"), N_("%(record_number)s did not go into another record.")
+    ),
+    "merged-further": Words(
+        409,
+        N_("A later merge stands in the way"),
+        N_("%(record_number)s itself went into another record since. Take that merge back first."),
+    ),
+    "patient-merged": Words(
+        409,
+        N_("The patient's record went into another"),
+        N_("It does not stand by itself any more; nothing was booked. Choose the patient again."),
+    ),
     "likely-duplicate": Words(
         409,
         N_("Perhaps here already"),

@@ -39,6 +39,8 @@ ROSTER = frozenset({"nurse", "manager", "administrator"})
 """Keep the roster: the desk hears first that somebody is ill, and every entry names who wrote it (docs/web.md)."""
 MANAGE = frozenset({"manager", "administrator"})
 """See the department in figures."""
+MERGE = frozenset({"administrator"})
+"""Let one patient's record go into another, and take that back. Managers read no names, so they cannot judge it."""
 FEED = frozenset({"nurse", "physician", "manager", "administrator"})
 """Make a calendar subscription."""
 

@@ -125,6 +125,8 @@ FIELDS: Words = {
     "name": _("Name"),
     "birth_date": _("Date of birth"),
     "phone": _("Telephone"),
+    "sex": _("Sex"),
+    "flags": _("To be minded"),
     "note": _("Particulars"),
     "until": _("Until"),
     "last_dose": _("Last dose"),
@@ -251,6 +253,33 @@ CANCELLED: Words = {
 }
 """Reasons the program gives by itself; what a person wrote is shown as written."""
 
+EVENTS: Words = {
+    "create": pgettext("history", "entered"),
+    "update": pgettext("history", "corrected"),
+    "merge": pgettext("history", "records merged"),
+    "separate": pgettext("history", "merge taken back"),
+    "appointment.booked": pgettext("history", "booked"),
+    "appointment.held": pgettext("history", "held"),
+    "appointment.lapsed": pgettext("history", "hold lapsed"),
+    "appointment.renewed": pgettext("history", "hold renewed"),
+    "appointment.rescheduled": pgettext("history", "moved"),
+    "appointment.cancelled": pgettext("history", "cancelled"),
+    "appointment.noshow": pgettext("history", "did not come"),
+    "appointment.came-after-all": pgettext("history", "came after all"),
+    "appointment.recorded": pgettext("history", "written down as it happened"),
+    "appointment.bed-changed": pgettext("history", "bed changed"),
+    "appointment.merged": pgettext("history", "came with a merged record"),
+    "appointment.separated": pgettext("history", "went with a record taken apart"),
+    "encounter.admitted": pgettext("history", "admitted"),
+    "encounter.lodged": pgettext("history", "admitted on another ward"),
+    "encounter.transferred": pgettext("history", "moved to another bed"),
+    "encounter.extended": pgettext("history", "stay extended"),
+    "encounter.discharged": pgettext("history", "discharged"),
+    "encounter.merged": pgettext("history", "stay came with a merged record"),
+    "encounter.separated": pgettext("history", "stay went with a record taken apart"),
+}
+"""What was done, as the audit trail's actions name it."""
+
 STATES: Words = {
     "pending": "held",
     "in-progress": "running",
@@ -371,6 +400,12 @@ def blocker(code: str | None) -> str:
     return _said(BLOCKERS, code)
 
 
+def event(action: str | None) -> str:
+    """Name what was done to a patient, a booking or a stay."""
+    marked = (action or "").partition("appointment.marked-")[2]
+    return milestone(marked) if marked else _said(EVENTS, action)
+
+
 def cancelled(reason: str | None) -> str:
     """Say why something was cancelled."""
     return _said(CANCELLED, reason)
@@ -393,6 +428,7 @@ def install(app: Flask) -> None:
         sex,
         flag,
         flag_field,
+        field,
         likeness,
         confirmation,
         closure,
@@ -403,6 +439,7 @@ def install(app: Flask) -> None:
         title,
         family,
         blocker,
+        event,
         cancelled,
     )
     app.jinja_env.filters.update(

@@ -55,7 +55,7 @@ def record_fact(session: Session, request: FactRequest, *, actor: Actor, now: da
     protocol = catalogue.parsed(version)
     if len(protocol.steps) != 1:
         raise Invalid("fact-of-a-pathway", protocol=protocol.code, steps=len(protocol.steps))
-    locked = rows.lock(session, {request.room} if request.room is not None else set())
+    locked = rows.lock(session, {patient.resource.code} | ({request.room} if request.room is not None else set()))
     appointment = Appointment(
         status="fulfilled",
         patient=patient,

@@ -17,7 +17,7 @@ from scheduler.actor import SYSTEM
 from scheduler.booking.telling import summary, tell
 from scheduler.engine.grid import at_minute, local_date
 from scheduler.engine.world import Placement, SlotPlan, StepPlan, Violation
-from scheduler.errors import Invalid, NotFound, RuleBroken, SlotTaken, StaleVersion
+from scheduler.errors import Conflict, Invalid, NotFound, RuleBroken, SlotTaken, StaleVersion
 from scheduler.taken import Row
 
 _MANAGER = ("manager", "administrator")
@@ -90,13 +90,16 @@ def lock(session: Session, codes: Iterable[str], *, lapsed_by: datetime | None =
     """Lock resources by code, always in id order, so that no two bookings ever wait for each other.
 
     All that holds lapsed by an instant hold beside one of the codes is locked too, so that they can be released.
-    Raises Invalid("unknown-resource") naming the first code that does not exist.
+    Raises Invalid("unknown-resource") naming the first code that does not exist, Conflict("patient-merged") for the own
+    day of a patient whose record went into another meanwhile.
     """
     wanted = set(codes)
     in_the_way = {} if lapsed_by is None else lapsed(session, lapsed_by, wanted)
     everything = wanted.union(*in_the_way.values())
     found = {row.code: row for row in map(_row, session.execute(_LOCK, {"codes": sorted(everything)}))}
     missing = everything - found.keys()
+    if any(code.startswith("patient:") for code in missing):
+        raise Conflict("patient-merged")
     if missing:
         raise Invalid("unknown-resource", resource=min(missing))
     return Locked(found, tuple(in_the_way))

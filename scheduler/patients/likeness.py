@@ -6,8 +6,9 @@ Each rule is a name and a judgement over two records; the first that holds is to
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from datetime import date
+from itertools import pairwise
 
-from sqlalchemy import select
+from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
 from models import Patient, PatientKey
@@ -34,7 +35,7 @@ class Person:
     phone: str | None
 
     @classmethod
-    def of(cls, record: "PatientEntry | Patient") -> "Person":
+    def of(cls, record: PatientEntry | Patient) -> "Person":
         return cls(record.name, record.sex, record.birth_date, record.phone)
 
 
@@ -106,17 +107,17 @@ def _one_missing(one: str, other: str) -> bool:
     )
 
 
-def likely(session: Session, entry: PatientEntry, *, but: Patient | None = None) -> list[Alike]:
-    """Return the records that may be of the person of an entry, the likeliest first; `but` is not among them."""
+def likely(session: Session, entry: PatientEntry | Patient) -> list[Alike]:
+    """Return the other records that may be of this person, the likeliest first."""
     own = Person.of(entry)
-    others = {patient.id: patient for patient in _candidates(session, entry) if patient is not but}
+    others = {patient.id: patient for patient in _candidates(session, entry) if patient is not entry}
     judged = [(likeness(own, Person.of(patient)), patient) for patient in others.values()]
     found = [Alike(patient, why) for why, patient in judged if why is not None]
     order = list(RULES)
     return sorted(found, key=lambda each: (order.index(each.why), -each.patient.id))[:MOST_TOLD]
 
 
-def _candidates(session: Session, entry: PatientEntry) -> Iterator[Patient]:
+def _candidates(session: Session, entry: PatientEntry | Patient) -> Iterator[Patient]:
     """Yield who was born on the same day or has the same telephone; both are looked up, not read through."""
     same = [Patient.birth_date == entry.birth_date]
     if entry.phone:
@@ -125,3 +126,28 @@ def _candidates(session: Session, entry: PatientEntry) -> Iterator[Patient]:
     for each in same:
         query = select(Patient).where(each, Patient.merged_into_id.is_(None)).limit(MOST_LOOKED_AT)
         yield from session.scalars(query)
+
+
+MOST_PAIRS = 60
+
+
+def pairs(session: Session) -> list[tuple[Patient, Patient]]:
+    """Return records of one name and one date of birth, two at a time, those entered last first."""
+    alike = (
+        select(Patient.birth_date, Patient.pinyin)
+        .where(Patient.pinyin != "")
+        .group_by(Patient.birth_date, Patient.pinyin)
+        .having(func.count() > 1)
+        .limit(MOST_PAIRS * 2)
+        .subquery()
+    )
+    query = (
+        select(Patient)
+        .join(alike, (Patient.birth_date == alike.c.birth_date) & (Patient.pinyin == alike.c.pinyin))
+        .where(Patient.merged_into_id.is_(None))
+        .order_by(Patient.id.desc())
+    )
+    groups: dict[tuple[date, str], list[Patient]] = {}
+    for patient in session.scalars(query):
+        groups.setdefault((patient.birth_date, patient.pinyin), []).append(patient)
+    return [pair for group in groups.values() for pair in pairwise(group)][:MOST_PAIRS]

@@ -1,6 +1,7 @@
 """A patient's record: entered, corrected, read."""
 
 import uuid
+from collections.abc import Iterator
 from datetime import date, datetime
 from typing import Any
 
@@ -15,7 +16,7 @@ from scheduler.engine.grid import local_date
 from scheduler.errors import Conflict, NotFound, StaleVersion
 from scheduler.patients.entry import PatientEntry, cleaned
 from scheduler.patients.flags import stored
-from scheduler.patients.keys import keys
+from scheduler.patients.keys import keys, number_key
 from scheduler.patients.likeness import Alike, likely
 from scheduler.patients.sounds import readings
 
@@ -132,11 +133,19 @@ def _columns(entry: PatientEntry) -> dict[str, Any]:
 
 
 def reindex(session: Session, patient: Patient) -> None:
-    """Write the search keys of a patient anew."""
+    """Write the search keys of a patient anew; a merged record has none, its number is the survivor's as well."""
     session.execute(delete(PatientKey).where(PatientKey.patient_id == patient.id))
-    _index(session, patient)
+    if patient.merged_into_id is None:
+        _index(session, patient, *_numbers_merged(session, patient))
 
 
-def _index(session: Session, patient: Patient) -> None:
-    found = sorted(keys(patient.record_number, patient.name, patient.phone))
-    session.execute(insert(PatientKey), [{"key": key, "patient_id": patient.id} for key in found])
+def _index(session: Session, patient: Patient, *numbers: str) -> None:
+    found = keys(patient.record_number, patient.name, patient.phone) | {number_key(each) for each in numbers}
+    session.execute(insert(PatientKey), [{"key": key, "patient_id": patient.id} for key in sorted(found)])
+
+
+def _numbers_merged(session: Session, patient: Patient) -> Iterator[str]:
+    """Yield the record numbers of all that went into this record, by whatever way."""
+    for each in session.scalars(select(Patient).where(Patient.merged_into_id == patient.id)).all():
+        yield each.record_number
+        yield from _numbers_merged(session, each)

@@ -1,5 +1,6 @@
 """The patient pages: who is found, what is booked, what can be done about it, and that every look is recorded."""
 
+import re
 from typing import Any
 
 import pytest
@@ -46,7 +47,7 @@ def test_a_patient_is_found_by_number_name_initials_pinyin_and_telephone(
 
 def test_the_table_names_the_next_visit(nurse: FlaskClient, department: Database) -> None:
     booked(department, "CEUS")
-    assert "12-01 周二 08:00 超声造影" in nurse.get("/patients").text
+    assert ">12-01 周二 08:00</a> 超声造影" in nurse.get("/patients").text
 
 
 def test_typing_brings_the_rows_alone(nurse: FlaskClient, department: Database) -> None:
@@ -57,7 +58,48 @@ def test_typing_brings_the_rows_alone(nurse: FlaskClient, department: Database) 
 
 
 def test_nobody_found_leads_to_a_new_patient(nurse: FlaskClient) -> None:
-    assert "/book?q=%E5%AD%99" in nurse.get("/patients?q=孙").text
+    page = nurse.get("/patients?q=孙").text
+    assert "/book?q=%E5%AD%99" in page
+    page = nurse.get("/patients/new?q=孙").text
+    (form,) = forms(page, "/patients/new")
+    answer = send(nurse, form, record_number="9", name="孙悟空", sex="male", birth_date="1960.1.2")
+    assert "孙悟空" in nurse.get(answer.location).text
+
+
+def test_a_refused_new_patient_keeps_what_was_typed_and_names_who_is_here(
+    nurse: FlaskClient, department: Database
+) -> None:
+    here = person(department, name="张晓明")
+    (form,) = forms(nurse.get("/patients/new").text, "/patients/new")
+    typed = {"record_number": "Z9", "name": "章晓鸣", "sex": "male", "birth_date": "1960-01-02"}
+    answer = send(nurse, form, **typed)
+    assert answer.status_code == 409
+    for said in ('value="Z9"', 'value="章晓鸣"', f'href="/patients/{here}"', "仍然登记"):
+        assert said in answer.text
+    assert send(nurse, form, **typed, anyway="1").status_code == 303
+
+
+def test_before_anybody_has_typed_come_the_readers_own_then_those_entered_last(
+    nurse: FlaskClient, department: Database
+) -> None:
+    first, second = person(department, name="王一"), person(department, name="王二")
+    nurse.get(f"/patients/{first}")
+    page = nurse.get("/patients").text
+    assert page.index("您最近处理") < page.index(first) < page.index("最近登记") < page.index(second)
+    assert page.count(f"/patients/{first}") == 1
+
+
+def test_the_history_tells_in_words_what_was_done_by_whom(nurse: FlaskClient, department: Database) -> None:
+    patient, appointment = booked(department, "CEUS")
+    (form,) = forms(nurse.get(f"/patients/{patient}").text, f"/patients/{patient}/bookings/{appointment}/cancel")
+    send(nurse, form, reason="发热")
+    (form,) = forms(nurse.get(f"/patients/{patient}").text, f"/patients/{patient}")
+    send(nurse, form, record_number="T9", name="张晓明", sex="female", birth_date="1960-01-02")
+    page = re.sub(r"<.*?>|\s+", " ", nurse.get(f"/patients/{patient}").text)
+    page = re.sub(r" +", " ", page)
+    assert "更正登记: 病案号、性别 · li" in page
+    assert "取消 12-01 周二 08:00 · li · 发热" in page
+    assert "登记 · nurse" in page
 
 
 def test_the_page_lists_what_is_to_come_and_what_was_cancelled(nurse: FlaskClient, department: Database) -> None:

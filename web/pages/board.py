@@ -16,7 +16,6 @@ from scheduler.booking import moving, rows
 from scheduler.dayboard import Case
 from scheduler.errors import DomainError, Invalid, NotFound, StaleVersion
 from web import errors, shell
-from web import words as words_of
 from web.i18n import localname
 from web.pages import board_rows, forms
 from web.pages.board_rows import Need, Track
@@ -119,7 +118,6 @@ def _render(session: Session, day: date, said: Said, *, opened: str | None = Non
         look_class=LOOK_CLASS,
         look_word=look_word,
         need_word=need_word,
-        event_word=event_word,
         protocol_name=protocol_name,
         case_name=case_name,
         step_name=step_name,
@@ -416,20 +414,3 @@ def need_word(need: Need) -> str:
 
 def _who(need: Need) -> str:
     return localname(need.who) if need.who is not None else ""
-
-
-def event_word(action: str) -> str:
-    """Name what was done to a booking."""
-    verb = action.removeprefix("appointment.")
-    words = {
-        "booked": lambda: pgettext("history", "booked"),
-        "held": lambda: pgettext("history", "held"),
-        "renewed": lambda: pgettext("history", "hold renewed"),
-        "rescheduled": lambda: pgettext("history", "moved"),
-        "cancelled": lambda: pgettext("history", "cancelled"),
-        "noshow": lambda: pgettext("history", "did not come"),
-        "came-after-all": lambda: pgettext("history", "came after all"),
-    }
-    if verb.startswith("marked-"):
-        return words_of.milestone(verb.removeprefix("marked-"))
-    return words[verb]() if verb in words else verb

@@ -12,25 +12,29 @@ from sqlalchemy import select
 from sqlalchemy.orm import Session, selectinload
 
 from models import MILESTONES, BedStay, Encounter, Patient
-from scheduler import audit, booking, dayboard, lifecycle, patients
+from scheduler import audit, booking, dayboard, lifecycle, merging, patients
 from scheduler.booking import rows
 from scheduler.dayboard import Case
 from scheduler.errors import DomainError, Invalid
+from scheduler.patients import Alike
 from scheduler.patients.flags import read
 from web import shell
 from web.errors import status_of
 from web.i18n import local, localname, moment
 from web.pages.forms import version
-from web.pages.patient_form import patient_entry
+from web.pages.patient_form import begun, looking_alike, patient_entry
 from web.pages.wishes import clock_of
-from web.policy import BOOK, MARK, may, policy
+from web.policy import BOOK, MARK, MERGE, may, policy
 from web.privacy import FULL_NAMES
 from web.site import site, today
 
 bp = APIBlueprint("patients", __name__, enable_openapi=False)
 
-LATELY = 25
-"""Patients shown before anybody has typed: those entered last."""
+OWN, NEWEST = 15, 15
+"""Patients shown before anybody has typed: those the reader dealt with last, and those entered last."""
+SHOWN, HISTORY = 50, 60
+AHEAD = timedelta(days=400)
+"""How far a next visit is looked for: further than anything is booked."""
 OVER = ("fulfilled", "noshow")
 GONE = ("cancelled", "entered-in-error")
 
@@ -82,22 +86,75 @@ class Bookings:
 @policy(FULL_NAMES)
 def table() -> Response:
     """Find patients by number, name, initials or the end of the telephone number."""
-    asked = request.args.get("q", "").strip()
+    return _table(request.args.get("q", "").strip())
+
+
+def _table(
+    asked: str, *, status: int = 200, notice: DomainError | None = None, entry: Any = None, open_: bool = False
+) -> Response:
+    """Draw the table: who was found, or without a question whom the reader dealt with last and who came last."""
     with site().read() as session:
-        found = patients.search(session, asked, 50) if asked else _lately(session)
-        rows = [Row(patient, _next_visit(session, patient.public_id)) for patient in found]
-    return shell.page("patients/table.html", fragment="patients/_rows.html", rows=rows, asked=asked)
+        found = patients.search(session, asked, SHOWN) if asked else _own(session)
+        newest = [] if asked else [each for each in _newest(session) if each not in found]
+        visits = _next_visits(session, [*found, *newest])
+        alike = looking_alike(session, notice)
+    return shell.page(
+        "patients/table.html",
+        fragment="patients/_rows.html",
+        status=status,
+        groups=[[Row(each, visits.get(each.public_id)) for each in group] for group in (found, newest)],
+        asked=asked,
+        notice=notice,
+        entry=entry,
+        begun=begun(asked),
+        alike=alike,
+        open_=open_ or entry is not None,
+    )
 
 
-def _lately(session: Session) -> list[Patient]:
-    return list(session.scalars(select(Patient).order_by(Patient.id.desc()).limit(LATELY)))
+def _own(session: Session) -> list[Patient]:
+    ids = audit.patients_of(session, g.actor.id, OWN)
+    found = session.scalars(select(Patient).where(Patient.public_id.in_(ids), Patient.merged_into_id.is_(None)))
+    return sorted(found, key=lambda each: ids.index(each.public_id))
 
 
-def _next_visit(session: Session, patient: str) -> Case | None:
-    now = site().now()
+def _newest(session: Session) -> list[Patient]:
+    query = select(Patient).where(Patient.merged_into_id.is_(None)).order_by(Patient.id.desc())
+    return list(session.scalars(query.limit(NEWEST)))
+
+
+def _next_visits(session: Session, found: list[Patient]) -> dict[str, Case]:
+    """Return each patient's next visit, or the one that is going on, by public id."""
+    now, ids = site().now(), [patient.public_id for patient in found]
     statuses = ("pending", "reserved", "booked", "arrived", "in-progress")
-    cases = dayboard.cases(session, patient=patient, statuses=statuses)
-    return next((case for case in cases if case.ends >= now and not _lapsed(case, now)), None)
+    cases = dayboard.cases(session, patients=ids, starts=now, ends=now + AHEAD, statuses=statuses) if ids else []
+    live = (case for case in reversed(cases) if not _lapsed(case, now))
+    return {case.patient.public_id: case for case in live}
+
+
+@bp.get("/patients/new")
+@policy(BOOK)
+def new() -> Response:
+    """Show the form for a new patient, begun with what was searched for."""
+    return _table(request.args.get("q", "").strip(), open_=True)
+
+
+@bp.post("/patients/new")
+@policy(BOOK)
+def enter() -> Response:
+    """Enter a patient without booking anything yet."""
+    form = request.form
+
+    def work(session: Session, now: datetime) -> str:
+        made = patients.create(session, entry, actor=g.actor, now=now, anyway=bool(form.get("anyway")))
+        return made.public_id
+
+    try:
+        entry = patient_entry(form, today())
+        made = site().transact(work)
+    except DomainError as error:
+        return _table(form.get("q", "").strip(), status=status_of(error), notice=error, entry=form)
+    return _go(f"/patients/{made}")
 
 
 def _lapsed(case: Case, now: datetime) -> bool:
@@ -176,7 +233,11 @@ def _change(patient: str, work: Callable[[Session, datetime], None], said: str, 
         return _show(patient, notice=error, **refused)
     if shell.wants_fragment():
         return shell.announce(_show(patient), said)
-    response: Response = redirect(f"/patients/{patient}", 303)  # type: ignore[assignment]
+    return _go(f"/patients/{patient}")
+
+
+def _go(url: str) -> Response:
+    response: Response = redirect(url, 303)  # type: ignore[assignment]
     return response
 
 
@@ -184,25 +245,35 @@ def _show(public_id: str, *, notice: DomainError | None = None, entry: Any = Non
     """Draw one patient's page; the look at it is recorded."""
     here = site()
 
-    def look(session: Session, now: datetime) -> tuple[Patient, Bookings, list[Encounter]]:
+    def look(session: Session, now: datetime) -> Look:
         patient = patients.by_public_id(session, public_id)
-        bookings = _bookings(session, public_id, now)
-        stays = _stays(session, patient)
+        own = patient.public_id
+        found = Look(
+            patient,
+            _bookings(session, own, now),
+            _stays(session, patient),
+            patients.likely(session, patient),
+            merging.merged_here(session, patient),
+            audit.of_patient(session, own, HISTORY),
+        )
         audit.record(
-            session, actor=g.actor, now=now, action="view", entity="patient", entity_id=public_id, patient=public_id,
-            changes=False,
-        )  # fmt: skip
-        return patient, bookings, stays
+            session, actor=g.actor, now=now, action="view", entity="patient", entity_id=own, patient=own, changes=False
+        )
+        return found
 
-    patient, bookings, stays = here.transact(look)
+    seen = here.transact(look)
+    patient = seen.patient
+    if patient.public_id != public_id:
+        return _go(f"/patients/{patient.public_id}")  # an old address of a record that went into this one
     status = 200 if notice is None else status_of(notice)
     return shell.page(
         "patients/record.html",
         fragment="patients/_record.html",
         status=status,
+        seen=seen,
         patient=patient,
-        bookings=bookings,
-        stays=stays,
+        bookings=seen.bookings,
+        stays=seen.stays,
         notice=notice,
         entry=entry,
         at=at,
@@ -211,9 +282,28 @@ def _show(public_id: str, *, notice: DomainError | None = None, entry: Any = Non
         moment_now=moment(here.now()),
         may_book=may(BOOK),
         may_mark=may(MARK),
+        may_merge=may(MERGE),
         usual=usual_reasons(),
         on=today(),
     )
+
+
+@dataclass(frozen=True, slots=True)
+class Look:
+    """What one patient's page shows."""
+
+    patient: Patient
+    bookings: Bookings
+    stays: list[Encounter]
+    alike: list[Alike]
+    merged: list[Patient]
+    """The records that went into this one."""
+    events: list[audit.Event]
+
+    def about(self, event: audit.Event) -> datetime | None:
+        """Return when the booking an event tells of was to begin, as it stood then."""
+        steps = (event.detail.get("after") or {}).get("steps")
+        return datetime.fromisoformat(steps[0]["starts"]) if steps else None
 
 
 def usual_reasons() -> list[str]:
