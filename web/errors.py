@@ -173,7 +173,7 @@ def _say(name: str, value: Any) -> str:
     if name in WORDS_OF:
         return WORDS_OF[name](str(value))
     if isinstance(value, list | tuple):
-        return ", ".join(str(each) for each in value)
+        return ", ".join(words.attribute(str(each)) if name == "attributes" else str(each) for each in value)
     return str(value)
 
 

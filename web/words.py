@@ -224,6 +224,49 @@ FAMILIES: Words = {
     "imported": pgettext("family", "Imported"),
 }
 
+ATTRIBUTES: Words = {
+    "afterloader": pgettext("attribute", "Afterloader"),
+    "bedside": pgettext("attribute", "At the bedside"),
+    "biplane": pgettext("attribute", "Biplane probe"),
+    "c-arm": pgettext("attribute", "C-arm"),
+    "cardiac": pgettext("attribute", "Cardiac"),
+    "ceus": pgettext("attribute", "Contrast-capable"),
+    "ceus-room": pgettext("attribute", "Contrast room"),
+    "chair": pgettext("attribute", "Chair"),
+    "circulating": pgettext("attribute", "Circulating"),
+    "clinic": pgettext("attribute", "Clinic"),
+    "clinic-diagnosis": pgettext("attribute", "Diagnosis clinic"),
+    "clinic-intervention": pgettext("attribute", "Interventional clinic"),
+    "colour": pgettext("attribute", "Colour Doppler"),
+    "couch": pgettext("attribute", "Couch"),
+    "ct": pgettext("attribute", "CT"),
+    "dsa": pgettext("attribute", "Angiography"),
+    "ecg-gating": pgettext("attribute", "ECG gating"),
+    "endocavity": pgettext("attribute", "Endocavity probe"),
+    "endoluminal": pgettext("attribute", "Endoluminal"),
+    "examination": pgettext("attribute", "Examination"),
+    "ga": pgettext("attribute", "General anaesthesia"),
+    "hdr": pgettext("attribute", "HDR vault"),
+    "injection": pgettext("attribute", "Injection"),
+    "ire": pgettext("attribute", "Nano-knife"),
+    "isolation": pgettext("attribute", "Isolation"),
+    "mwa": pgettext("attribute", "Microwave"),
+    "operating": pgettext("attribute", "Operating"),
+    "pacu": pgettext("attribute", "PACU"),
+    "portable-scanner": pgettext("attribute", "Portable scanner"),
+    "puncture": pgettext("attribute", "Puncture"),
+    "radiation-ready": pgettext("attribute", "Radiation-ready"),
+    "rfa": pgettext("attribute", "Radiofrequency"),
+    "scrub": pgettext("attribute", "Scrub"),
+    "seed": pgettext("attribute", "Seeds"),
+    "seed-kit": pgettext("attribute", "Seed kit"),
+    "single": pgettext("attribute", "Single room"),
+    "thermal": pgettext("attribute", "Thermal"),
+    "trainee": pgettext("attribute", "Trainee"),
+    "vab": pgettext("attribute", "Vacuum-assisted"),
+}
+"""What rooms, devices, beds and people have, and protocols ask for."""
+
 BLOCKERS: Words = {
     "closed": pgettext("blocker", "not open"),
     "leave": pgettext("blocker", "on leave"),
@@ -395,6 +438,11 @@ def family(code: str | None) -> str:
     return _said(FAMILIES, code)
 
 
+def attribute(code: str | None) -> str:
+    """Name what a resource has, or a need asks for."""
+    return _said(ATTRIBUTES, code)
+
+
 def blocker(code: str | None) -> str:
     """Name a blocker of a refused day in a few words; `scheduler.engine.explain` lists the codes."""
     return _said(BLOCKERS, code)
@@ -438,6 +486,7 @@ def install(app: Flask) -> None:
         presence,
         title,
         family,
+        attribute,
         blocker,
         event,
         cancelled,

@@ -22,6 +22,7 @@ from tests import factories
 from tests.conftest import DEPARTMENT, NOW, ROOT, Clock
 from tests.web.people import PASSWORD, add, form_token, sign_in, signed_in, token
 from tests.web.test_book_page import forms, send
+from web import words
 from web.pages.admin import fault_words, wording
 from web.pages.admin.department import PARAMETER_WORDS
 
@@ -325,6 +326,15 @@ def test_every_key_of_a_protocol_and_every_parameter_has_words() -> None:
     }
     assert keys - wording.KEYS.keys() == set()
     assert PARAMETERS.keys() - PARAMETER_WORDS.keys() == set()
+
+
+def test_every_attribute_and_family_of_the_department_has_words(department: Database) -> None:
+    with department.read() as session:
+        attributes = {each for row in session.scalars(select(Resource)) for each in row.attributes}
+        families = {catalogue.parsed(row).family for row in catalogue.in_force(session, TODAY)}
+        families |= {each.family for row in session.scalars(select(Resource)) for each in licences.held(row)}
+    assert attributes - words.ATTRIBUTES.keys() == set()
+    assert families - words.FAMILIES.keys() == set()
 
 
 # --- People.

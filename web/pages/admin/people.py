@@ -102,8 +102,14 @@ def _keys(each: Person) -> str:
     row = each.row
     pinyin, initials = patients.readings(row.name_zh)
     codes = [*(held.family for held in each.licences), *(words.family(held.family) for held in each.licences)]
-    said = [words.kind(row.kind), row.kind, words.title(row.title), *map(str, row.attributes)]
-    return " ".join((row.code, row.name_zh, row.name_en, pinyin, initials, *said, *codes))
+    said = [
+        words.kind(row.kind),
+        row.kind,
+        words.title(row.title),
+        *row.attributes,
+        *map(words.attribute, row.attributes),
+    ]
+    return " ".join((row.code, row.name_zh, row.name_en, pinyin, initials, *said, *codes, *row.attributes))
 
 
 @admin.get("/admin/people/<code>")

@@ -75,7 +75,7 @@ def who(need: Need) -> str:
     said = []
     if need.privilege:
         said.append(gettext("%(family)s level %(level)s", family=words.family(need.privilege), level=need.level))
-    said += sorted(need.attributes)
+    said += map(words.attribute, sorted(need.attributes))
     if need.codes:
         said.append(gettext("only %(codes)s", codes=gettext(", ").join(sorted(need.codes))))
     return gettext(", ").join(said) or words.kind(need.kind)
@@ -110,7 +110,9 @@ def stay_words(stay: Stay) -> str:
     """Say how many nights a step keeps a bed."""
     nights = ngettext("%(num)d night", "%(num)d nights", stay.nights + stay.nights_before)
     said = gettext("Ward stay: %(nights)s, %(before)s before the day", nights=nights, before=stay.nights_before)
-    return said + (gettext(", ") + gettext(", ").join(sorted(stay.attributes)) if stay.attributes else "")
+    return said + (
+        gettext(", ") + gettext(", ").join(map(words.attribute, sorted(stay.attributes))) if stay.attributes else ""
+    )
 
 
 def lag_words(lag: Lag, first: str) -> str:

@@ -83,6 +83,7 @@ _VALUES: Mapping[str, Callable[[str], str]] = {
     "from_phase": words.phase,
     "to_phase": words.phase,
     "drop": words.role,
+    "attributes": words.attribute,
 }
 """Keys whose values are codes, and where their words are."""
 
@@ -166,5 +167,5 @@ def _fact(name: str, value: Any) -> str:
     if name == "kind":
         return words.kind(str(value))
     if isinstance(value, list | tuple):
-        return gettext(", ").join(str(each) for each in value)
+        return gettext(", ").join(words.attribute(str(each)) for each in value)
     return str(value)
