@@ -111,15 +111,16 @@ def _world(session: Session, booked: Iterable[Appointment], now: datetime) -> Wo
 
 
 def _violations(protocol: Protocol, booked: Appointment, world: World) -> list[Violation]:
+    """Return what a booking breaks under the protocol, with the options it has; an option that is gone is one rule."""
     try:
-        protocol = varied(protocol, booked.options)
+        meant = varied(protocol, booked.options)
     except Invalid as gone:
         return [Violation(gone.code, gone.facts)]
     codes = {slot.resource.code for step in booked.steps for slot in step.slots}
     others = {code: tuple(b for b in world.busy.get(code, ()) if b.holder != booked.public_id) for code in codes}
     starts = [to_seconds(step.starts) for step in booked.steps]
     problem = Problem(
-        protocol,
+        meant,
         replace(world, busy=others, masks={}),
         booked.patient.resource.code,
         earliest=min(starts),

@@ -397,6 +397,19 @@ def test_the_check_counts_what_keeps_its_version_and_names_what_would_not_fit(de
     assert {violation.code for misfit in lacking.misfits for violation in misfit.violations} == {"need-not-filled"}
 
 
+def test_what_is_booked_with_options_is_tried_with_them(department: Database) -> None:
+    at = NOW + timedelta(days=8)
+    made = factories.done(department, lambda s: factories.booked(s, "BX-LIV", earliest=at, options={"trainee": 1}))
+    with department.read() as session:
+        given = dict(catalogue.current(session, "BX-LIV", TODAY).document)
+        same = publication.impact(session, catalogue.read(given), NEXT_WEEK, now=NOW)
+        without = given | {"option": [option for option in given["option"] if option["code"] != "trainee"]}
+        gone = publication.impact(session, catalogue.read(without), NEXT_WEEK, now=NOW)
+    assert (same.judged, same.misfits) == (1, ())
+    (misfit,) = gone.misfits
+    assert (misfit.appointment, misfit.violations[0].code) == (made.public_id, "unknown-option")
+
+
 # --- The files that come after.
 
 
