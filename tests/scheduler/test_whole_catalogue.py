@@ -1,15 +1,20 @@
 """The shipped catalogue: whole, every figure sourced, described in the guide, and every procedure finds a place."""
 
 import re
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from dataclasses import replace
 from datetime import datetime, timedelta
 
 import pytest
+from sqlalchemy.orm import Session
 
 from models.database import Database
 from scheduler import booking, department_file
+from scheduler.engine.options import longest, variants
 from scheduler.engine.protocol import Need, Protocol, Step
+from scheduler.errors import DomainError
 from tests.conftest import DEPARTMENT, NOW, ROOT
+from tests.factories import NURSE, patient
 
 FILES = department_file.validate(DEPARTMENT)
 PROTOCOLS = {entry.protocol.code: entry.protocol for entry in FILES.protocols}
@@ -128,6 +133,59 @@ def test_the_glossary_has_every_procedure_and_three_cells_in_each_row() -> None:
 
 
 # --- Placing ------------------------------------------------------------------------------------------------------
+
+
+HORIZON = timedelta(days=30)
+
+
+def booked_each(db: Database, choose: Callable[[Protocol], dict[str, int]]) -> dict[str, str]:
+    """Find a place for every protocol with the options chosen, book it, and return why some were not booked."""
+    refused = {}
+    for code, protocol in PROTOCOLS.items():
+        try:
+            db.transact(lambda session, now, p=protocol: book(session, p, choose(p)), now=NOW)
+        except (DomainError, IndexError) as refusal:
+            refused[code] = f"{choose(protocol)}: {refusal}"
+    return refused
+
+
+def asked(protocol: Protocol, options: dict[str, int]) -> booking.FindRequest:
+    return booking.FindRequest(protocol.code, NOW, NOW + HORIZON, limit=1, options=options)
+
+
+def book(session: Session, protocol: Protocol, options: dict[str, int]) -> None:
+    who = patient(session, sex=protocol.sex or "male")
+    wanted = replace(asked(protocol, options), patient=who.public_id)
+    place = booking.find(session, wanted, now=NOW).proposals[0]
+    made = booking.book(
+        session, booking.BookRequest(who.public_id, protocol.code, place, options=options), actor=NURSE, now=NOW
+    )
+    assert made.options == options
+
+
+@pytest.mark.parametrize("choose", [lambda protocol: {}, longest], ids=["plain", "longest"])
+def test_every_protocol_finds_a_place_and_is_booked(
+    department: Database, choose: Callable[[Protocol], dict[str, int]]
+) -> None:
+    assert booked_each(department, choose) == {}
+
+
+def test_the_longest_variants_have_anaesthesia_trainees_and_further_lesions() -> None:
+    liver = {"ga": 1, "extra-lesion": 3, "ascites": 1, "fusion": 1, "trainee": 1, "isolation": 1}
+    assert longest(PROTOCOLS["AB-LIV-M"]) == liver
+    assert {"ga", "day-case", "trainee", "extra-lesion"} <= set(longest(PROTOCOLS["AB-THY-M"]))
+    assert longest(PROTOCOLS["BX-FNA"]) == {"extra-lesion": 3, "trainee": 1}
+
+
+def test_every_option_alone_and_all_that_go_together_find_a_place(department: Database) -> None:
+    with department.read() as session:
+        nowhere = [
+            (code, chosen)
+            for code, protocol in PROTOCOLS.items()
+            for chosen in variants(protocol)
+            if not booking.find(session, asked(protocol, chosen), now=NOW).proposals
+        ]
+    assert nowhere == []
 
 
 def starts_on(db: Database, code: str, day: str) -> bool:
