@@ -65,6 +65,8 @@ def give(session: Session, entry: LeaveEntry, *, actor: Actor, now: datetime) ->
 
     Raises Invalid("unknown-person" | "ends-before-start" | "leave-too-long" | "control-characters" | "text-too-long").
     """
+    if (entry.last.date - entry.first.date).days >= LONGEST_DAYS:
+        raise Invalid("leave-too-long", days=LONGEST_DAYS)
     span = span_of(entry.first, entry.last, availability.settings(session).zone)
     reason = people.words("reason", entry.reason)
     give_span(session, entry.person, span, reason, actor=actor, now=now)
@@ -90,12 +92,10 @@ def take_back(session: Session, person: str, span: Span, *, actor: Actor, now: d
 
 
 def span_of(first: HalfDay, last: HalfDay, zone: str) -> Span:
-    """Return the epoch seconds of a stretch of half days. Raises Invalid("ends-before-start" | "leave-too-long")."""
+    """Return the epoch seconds of a stretch of half days. Raises Invalid("ends-before-start")."""
     starts, ends = first.span(zone).starts, last.span(zone).ends
     if last < first:
         raise Invalid("ends-before-start", starts=from_seconds(starts), ends=from_seconds(ends))
-    if (last.date - first.date).days >= LONGEST_DAYS:
-        raise Invalid("leave-too-long", days=LONGEST_DAYS)
     return Span(starts, ends)
 
 

@@ -215,7 +215,7 @@ class LeaveTold(Told):
 
 
 class Stretch(Asked):
-    """Half days from the first to the last, both included; at most 366 days."""
+    """Half days from the first to the last, both included; leave is given for at most 366 days at once."""
 
     person: Code
     first: Day
