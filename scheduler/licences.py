@@ -10,10 +10,10 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
-from sqlalchemy import select, update
-from sqlalchemy.orm import Session, joinedload, selectinload
+from sqlalchemy import Row, select, update
+from sqlalchemy.orm import Session, selectinload
 
-from models import Appointment, Department, Privilege, Resource, Slot, Step, to_seconds
+from models import Appointment, Department, Privilege, ProtocolVersion, Resource, Slot, Step, to_seconds
 from scheduler import audit, availability, catalogue
 from scheduler.actor import Actor
 from scheduler.engine.grid import local_date
@@ -120,43 +120,45 @@ def unlicensed(session: Session, code: str, *, now: datetime) -> list[Unlicensed
         select(Resource).where(Resource.code == code).options(selectinload(Resource.privileges))
     ).one()
     zone, own = availability.settings(session).zone, held(row)
-    found = []
-    for slot in _coming(session, row.id, now):
-        need = _need(slot)
-        if need is not None and not _covered(need, own, slot, zone):
-            assert slot.step is not None
-            found.append(Unlicensed(slot.step.appointment.public_id, slot.step.code, slot.starts, need))
-    return found
+    return [
+        Unlicensed(visit.public_id, visit.code, visit.starts, need)
+        for visit in _coming(session, row.id, now)
+        if (need := _need(visit)) is not None and not _covered(need, own, visit, zone)
+    ]
 
 
-def _coming(session: Session, resource_id: int, now: datetime) -> Sequence[Slot]:
+def _coming(session: Session, resource_id: int, now: datetime) -> Sequence[Row[Any]]:
+    """Return role and span of what a person is planned for, with the step and the booking it belongs to."""
     query = (
-        select(Slot)
+        select(
+            *(Slot.role, Slot.starts, Slot.ends, Step.code, Appointment.public_id, Appointment.options),
+            ProtocolVersion,
+        )
+        .join(Step, Step.id == Slot.step_id)
+        .join(Appointment, Appointment.id == Step.appointment_id)
+        .join(ProtocolVersion, ProtocolVersion.id == Appointment.protocol_version_id)
         .where(
             Slot.resource_id == resource_id,
             Slot.starts >= now,
             Slot.kind == "procedure",
             Slot.status.in_(("reserved", "pending", "booked")),
         )
-        .options(joinedload(Slot.step).joinedload(Step.appointment).joinedload(Appointment.protocol_version))
         .order_by(Slot.starts)
     )
-    return session.scalars(query).all()
+    return session.execute(query).all()
 
 
-def _need(slot: Slot) -> Need | None:
-    """Return the need that a slot fills where it asks for a privilege."""
-    if slot.step is None:
-        return None
-    protocol = catalogue.booked(slot.step.appointment)
-    step = next((each for each in protocol.steps if each.code == slot.step.code), None)
+def _need(visit: Row[Any]) -> Need | None:
+    """Return the need that somebody fills in a visit where it asks for a privilege."""
+    protocol = catalogue.meant(visit.ProtocolVersion, visit.options)
+    step = next((each for each in protocol.steps if each.code == visit.code), None)
     needs = step.needs if step else ()
-    return next((need for need in needs if need.role == slot.role and need.privilege), None)
+    return next((need for need in needs if need.role == visit.role and need.privilege), None)
 
 
-def _covered(need: Need, own: Iterable[Licence], slot: Slot, zone: str) -> bool:
+def _covered(need: Need, own: Iterable[Licence], visit: Row[Any], zone: str) -> bool:
     enough = [each for each in own if each.family == need.privilege and each.level >= need.level]
-    day, last = local_date(to_seconds(slot.starts), zone), local_date(to_seconds(slot.ends) - 1, zone)
+    day, last = local_date(to_seconds(visit.starts), zone), local_date(to_seconds(visit.ends) - 1, zone)
     while day <= last:
         if not any(each.first <= day <= each.last for each in enough):
             return False

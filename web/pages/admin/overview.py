@@ -27,6 +27,8 @@ JOBS = [*tidying.JOBS, *ACCOUNT_JOBS]
 LATE = 3
 """A job that did not run for so many of its slots is late."""
 AHEAD = timedelta(days=30)
+SHOWN = 8
+"""Lines of one entry; the page it leads to has them all."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,11 +87,11 @@ def _licences(session: Session, now: datetime, on: date) -> Iterator[Hand]:
     if not near:
         return
     near.sort(key=lambda each: each.ends or on)
-    left = {each.row.code: len(licences.unlicensed(session, each.row.code, now=now)) for each in near[:20]}
+    left = {each.row.code: len(licences.unlicensed(session, each.row.code, now=now)) for each in near[:SHOWN]}
     lines = [
         gettext("%(name)s: %(day)s", name=localname(each.row), day=isoday(each.ends or on))
         + (ngettext(", %(num)d booked beyond it", ", %(num)d booked beyond it", count) if count else "")
-        for each in near[:8]
+        for each in near[:SHOWN]
         for count in (left[each.row.code],)
     ]
     if len(near) > len(lines):
@@ -119,7 +121,7 @@ def _files(session: Session) -> Iterator[Hand]:
     behind = department_file.left_alone(session, _stamps(files))
     if behind:
         title = gettext("Protocol files behind what was published here: %(count)s", count=len(behind))
-        yield Hand(title, tuple(behind[:8]), "/admin/protocols")
+        yield Hand(title, tuple(behind[:SHOWN]), "/admin/protocols")
     edited = [localname(each.row) for each in people.staff(session, today()) if each.edited]
     if edited:
         title = gettext("People whose licences were edited here: %(count)s", count=len(edited))
@@ -152,7 +154,7 @@ def _versions(session: Session, on: date) -> Iterator[Hand]:
     rows = session.execute(query).all()
     if rows:
         title = gettext("Versions that come into force within 30 days: %(count)s", count=len(rows))
-        lines = tuple(f"{row.effective_from} {row.code} {row.version}" for row in rows[:8])
+        lines = tuple(f"{row.effective_from} {row.code} {row.version}" for row in rows[:SHOWN])
         yield Hand(title, lines, "/admin/protocols")
 
 

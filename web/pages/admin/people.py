@@ -10,7 +10,7 @@ from sqlalchemy import select
 from sqlalchemy.orm import Session, joinedload, selectinload
 from werkzeug.datastructures import MultiDict
 
-from models import Appointment, Resource
+from models import Appointment, Privilege, Resource
 from models.resource import PERSON_KINDS
 from scheduler import audit, catalogue, licences, patients
 from scheduler.engine.world import Licence
@@ -217,8 +217,7 @@ def _families(session: Session, on: date) -> list[str]:
         for need in step.needs
         if need.privilege
     }
-    held = {each.family for known in staff(session, on) for each in known.licences}
-    return sorted(asked | held)
+    return sorted(asked | set(session.scalars(select(Privilege.family).distinct())))
 
 
 def _left(session: Session, code: str, now: datetime) -> list[Left]:
