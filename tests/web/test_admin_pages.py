@@ -14,7 +14,7 @@ from sqlalchemy import select
 
 from models import ApiToken, Audit, Closure, ProtocolVersion, Resource, User
 from models.database import Database
-from scheduler import catalogue, jobs, licences, publication, tidying
+from scheduler import catalogue, closures, jobs, licences, publication, tidying
 from scheduler.actor import Actor
 from scheduler.department_entries import PARAMETERS
 from scheduler.engine.world import Licence
@@ -478,6 +478,14 @@ def test_a_closure_is_recorded_with_what_is_booked_inside_and_taken_back(
     assert send(boss, withdraw).status_code == 404
     with department.read() as session:
         assert session.scalars(select(Closure)).all() == []
+
+
+def test_leave_is_left_to_the_roster(boss: FlaskClient, department: Database) -> None:
+    away = closures.ClosureEntry("dr-03", "leave", NOW, NOW + timedelta(days=3), "年假")
+    factories.done(department, lambda session: closures.record(session, away, actor=Actor("user:x", "nurse"), now=NOW))
+    page = boss.get("/admin/department").text
+    assert "年假" not in page
+    assert 'href="/roster"' in page
 
 
 @pytest.mark.parametrize(

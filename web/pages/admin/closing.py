@@ -1,4 +1,4 @@
-"""Record a closure, maintenance or leave, and take one back."""
+"""Record a closure or maintenance, and take one back."""
 
 from datetime import datetime
 

@@ -1,4 +1,4 @@
-"""Closures, maintenance and leave to come, with what is booked inside."""
+"""Closures and maintenance to come, with what is booked inside."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -10,6 +10,9 @@ from sqlalchemy.orm import Session, joinedload
 from models import ACTIVE_STATUSES, Appointment, Closure, Resource, Slot, Step
 from scheduler import closures
 from scheduler.taken import LONGEST_SLOT
+
+LEAVE = "leave"
+"""Kept in the roster, where it is seen beside the duties."""
 
 MOST = 100
 """Records shown, the soonest."""
@@ -55,7 +58,7 @@ def coming(session: Session, now: datetime) -> list[Coming]:
     query = (
         select(Closure, Resource, booked)
         .join(Resource, Resource.id == Closure.resource_id)
-        .where(Closure.ends > now)
+        .where(Closure.ends > now, Closure.kind != LEAVE)
         .order_by(Closure.starts, Resource.ordinal)
         .limit(MOST)
     )
