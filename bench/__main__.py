@@ -6,7 +6,7 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
-from bench import patients, road, roster
+from bench import pages, patients, road, roster
 
 RESULTS = Path(__file__).resolve().parent / "results"
 
@@ -37,6 +37,14 @@ def main() -> None:
             times = f"{week.cpu_p50_ms:8.1f} {week.cpu_p95_ms:8.1f} {week.wall_p50_ms:8.1f}"
             print(f"{week.claim:42} {week.slots:8} {week.kib:5} {times}")
     _keep("roster", weeks)
+    print(f"\n{'page':72} {'first ms':>9} {'best':>8} {'p50':>8} {'p95':>8} {'queries':>7} {'KB':>5}")
+    with tempfile.TemporaryDirectory() as folder:
+        found = []
+        for page in pages.rows(Path(folder)):
+            found.append(asdict(page))
+            times = f"{page.first_ms:9.1f} {page.best_ms:8.1f} {page.p50_ms:8.1f} {page.p95_ms:8.1f}"
+            print(f"{page.address:72} {times} {page.queries:7} {page.kilobytes:5}")
+    _keep("pages", found)
 
 
 def _keep(name: str, found: list[dict[str, Any]]) -> None:

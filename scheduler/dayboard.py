@@ -7,7 +7,7 @@ from datetime import date, datetime, timedelta
 from typing import Any
 
 from sqlalchemy import Select, select
-from sqlalchemy.orm import Session
+from sqlalchemy.orm import Session, defer
 
 from models import (
     Appointment,
@@ -295,6 +295,8 @@ def _steps() -> Select[Any]:
 
 def _read(session: Session, query: Select[Any]) -> list[Case]:
     found = session.execute(query).all()
+    if not found:
+        return []
     ids = [row.id for row in found]
     held, marks = _held(session, ids), _marks(session, ids)
     versions = _versions(session, {row.protocol_version_id for row in found})
@@ -409,7 +411,9 @@ def _marks(session: Session, ids: list[int]) -> dict[int, list[_Mark]]:
 
 
 def _versions(session: Session, ids: set[int]) -> dict[int, ProtocolVersion]:
-    return {row.id: row for row in session.scalars(select(ProtocolVersion).where(ProtocolVersion.id.in_(ids)))}
+    """Return versions by key; their long documents are read only where the catalogue does not know them yet."""
+    query = select(ProtocolVersion).where(ProtocolVersion.id.in_(ids)).options(defer(ProtocolVersion.document))
+    return {row.id: row for row in session.scalars(query)}
 
 
 def board(session: Session, day: date, *, kinds: Iterable[str] = ("room",), codes: Iterable[str] = ()) -> Board:

@@ -4,18 +4,19 @@ Message ids are English; web/translations/zh/LC_MESSAGES/messages.po is the Chin
 that a read-only installation needs no build step.
 """
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from datetime import date, datetime
 from functools import lru_cache
 from io import BytesIO
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, Literal, cast
 
 from babel.dates import format_date
 from babel.messages.mofile import write_mo
 from babel.messages.pofile import read_po
 from babel.support import NullTranslations, Translations
-from flask import Flask, g, has_request_context, request
+from flask import Flask, g, has_app_context, has_request_context, request
 from flask_babel import Babel, Domain, force_locale, get_locale, pgettext
 
 from models import from_seconds
@@ -88,9 +89,13 @@ def _accepted() -> Language | None:
 
 
 def language() -> Language:
-    """Return the language in force: `zh` or `en`."""
-    locale = get_locale()
-    return "en" if locale is not None and locale.language == "en" else "zh"
+    """Return the language in force: `zh` or `en`; a page asks for it a thousand times."""
+    if not has_app_context():
+        return "zh"
+    if "spoken" not in g:
+        locale = get_locale()
+        g.spoken = "en" if locale is not None and locale.language == "en" else "zh"
+    return cast(Language, g.spoken)
 
 
 def html_language() -> str:
@@ -98,9 +103,16 @@ def html_language() -> str:
     return "zh-CN" if language() == "zh" else "en"
 
 
-def speaking(name: Language) -> Any:
-    """Return a context in which everything is said in one language, inside or outside a request."""
-    return force_locale(LOCALES[name])
+@contextmanager
+def speaking(name: Language) -> Iterator[None]:
+    """Say everything in one language, inside or outside a request."""
+    before = language()
+    try:
+        with force_locale(LOCALES[name]):
+            g.spoken = name
+            yield
+    finally:
+        g.spoken = before
 
 
 @lru_cache(maxsize=1)

@@ -1,6 +1,6 @@
 """Every page in a real browser: nothing sideways, nothing inaccessible, nothing against the policy, plain and printed.
 
-PAGES names addresses for every page of the site; a page that is not in it fails a test here.
+addresses.PAGES names addresses for every page of the site; a page that is not in it fails a test here.
 """
 
 from collections.abc import Callable, Iterator
@@ -9,12 +9,11 @@ from typing import Any
 import pytest
 from flask import Flask
 from playwright.sync_api import Browser, BrowserContext, Page
-from sqlalchemy import select
 
-from models import Patient, Resource, Slot, Step
 from models.account import ROLES
 from models.database import Database
 from tests.browser import crowd
+from tests.browser.addresses import PAGES, names
 from tests.conftest import Store, load_department, migrate, opened
 from tests.web.people import add, sign_in
 from tests.web.test_help import FRAGMENTS, pages
@@ -24,32 +23,6 @@ from web.i18n import LANGUAGES
 
 pytestmark = pytest.mark.parametrize("backend", ["sqlite"], indirect=True)  # what is drawn does not depend on it
 
-PAGES = {
-    "home.home": ["/"],
-    "account.account": ["/account"],
-    "book.desk": ["/book", "/book?patient={patient}", "/book?patient={patient}&protocol=CP-TACE-ABL-S"],
-    "board.board": ["/board/{day}", "/board/{day}?open={step}", "/board/{day}?rows=people&rows=devices"],
-    "week.of_day": ["/board/week/{day}", "/board/week/{day}?group=operating-room"],
-    "lists.lists": ["/lists?all=1"],
-    "lists.of_day": ["/lists/{physician}/{day}", "/lists/US-01/{day}", "/lists/{physician}/{day}?view=week"],
-    "ward.the_ward": ["/ward", "/ward?bed=BED-03", "/ward?bed=BED-17"],
-    "manage.figures": ["/manage", "/manage?figure=waiting&period=year", "/manage?figure=first-case&period=quarter"],
-    "patients.table": ["/patients", "/patients?q=zxm"],
-    "patients.record": ["/patients/{patient}"],
-    "roster.week": ["/roster/{day}", "/roster/{day}?cell={physician}.{day}.am", "/roster/{day}?group=nurse&q=zz"],
-    "roster_import.choose": ["/roster/import"],
-    "admin.overview": ["/admin"],
-    "admin.protocols": ["/admin/protocols", "/admin/protocols?q=nothing+is+called+so"],
-    "admin.protocol": ["/admin/protocols/CP-TACE-ABL-S"],
-    "admin.edit": ["/admin/protocols/HDR/edit", "/admin/protocols/HDR/edit?as=text", "/admin/protocols/new/edit"],
-    "admin.people": ["/admin/people"],
-    "admin.one": ["/admin/people/dr-03", "/admin/people/nurse-01"],
-    "admin.accounts": ["/admin/accounts"],
-    "admin.account": ["/admin/accounts/somebody"],
-    "admin.department": ["/admin/department"],
-    "feeds.overview": ["/feeds", "/feeds?resource=OR-1"],
-    "documents.error_codes": ["/docs/errors"],
-}
 LEAD_ELSEWHERE = {"board.board_today", "week.this_week", "roster.this_week"}
 
 WIDTHS = {360: 740, 768: 1024, 1440: 900, 1920: 1080}
@@ -72,16 +45,7 @@ def now() -> Any:
 def addresses(app: Flask, department: Database) -> Callable[[str], list[str]]:
     """Return the addresses that a role may open, with the ids of this database in them."""
     add(department, "somebody")
-    with department.read() as session:
-        step = session.scalars(select(Step).where(Step.status == "in-progress")).first()
-        assert step is not None
-        operator = select(Resource.code).join(Slot).where(Slot.step_id == step.id, Resource.kind == "physician")
-        ids = {
-            "day": "2026-12-01",
-            "step": step.public_id,
-            "physician": session.scalars(operator).first(),
-            "patient": session.scalars(select(Patient.public_id).order_by(Patient.id)).first(),
-        }
+    ids = names(department, "2026-12-01")
 
     def of(role: str, *, every: bool = True) -> list[str]:
         allowed = [

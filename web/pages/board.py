@@ -34,6 +34,8 @@ EXTRA = {"people": PEOPLE, "devices": THINGS}
 """Rows behind a toggle: the name in the address, and the kinds it shows."""
 
 MAX_UNPLACED = 20
+ANY_STEP = "any-step"
+"""Stands for a step's public id in an address."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -113,10 +115,12 @@ def _render(session: Session, day: date, said: Said, *, opened: str | None = Non
         names=Names.load(session),
         milestones=MILESTONES,
         here=_here(day),
+        opens=_of_step("board.board", day=day, rows=shown or None, open=ANY_STEP),
+        moves=_of_step("board.move", day=day, step=ANY_STEP, rows=shown or None),
         on_call=roster.on_call(session, day),
         count=len({block.case.step for block in blocks}),
         look_class=LOOK_CLASS,
-        look_word=look_word,
+        look_words={look: look_word(look) for look in LOOK_CLASS},
         need_word=need_word,
         protocol_name=protocol_name,
         case_name=case_name,
@@ -141,6 +145,12 @@ def _here(day: date) -> Callable[..., str]:
         return url_for("board.board", day=other.isoformat(), **{**kept, **changed})
 
     return here
+
+
+def _of_step(endpoint: str, **values: Any) -> Callable[[str], str]:
+    """Return a function that builds an address with a step in it: the router is asked once, not for every booking."""
+    before, after = url_for(endpoint, **values).split(ANY_STEP)
+    return lambda step: f"{before}{step}{after}"
 
 
 def _extra(session: Session, day: date, shown: list[str], now: datetime) -> list[tuple[str, tuple[Track, ...]]]:

@@ -1,13 +1,12 @@
 """The front page: what this person does next, in order, with one action each."""
 
-from collections.abc import Collection
 from dataclasses import dataclass
 from datetime import date, datetime
 from typing import Any
 
 from apiflask import APIBlueprint
 from flask import Response, g
-from sqlalchemy import select
+from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
 from models import Slot, Step
@@ -15,6 +14,7 @@ from models.appointment import ACTIVE_STATUSES
 from scheduler import audit, dayboard, roster, ward
 from scheduler.dayboard import Case
 from scheduler.errors import Conflict
+from scheduler.taken import LONGEST_STEP
 from web import policy as rights
 from web import shell
 from web.i18n import isoday
@@ -89,9 +89,8 @@ def home() -> Response:
 
 def _facts(session: Session, day: date, now: datetime) -> dict[str, Any]:
     starts, ends = dayboard.day_span(session, day)
-    cases = dayboard.cases(session, starts=starts, ends=ends)
     return {
-        "counts": _counts(cases, now),
+        "counts": _counts(session, starts, ends, now),
         "tonight": _tonight(session, day, now),
         "mine": _mine(session, starts, ends, now) if g.actor.resource else None,
         "on_call": roster.on_call(session, day),
@@ -99,14 +98,21 @@ def _facts(session: Session, day: date, now: datetime) -> dict[str, Any]:
     }
 
 
-def _counts(cases: Collection[Case], now: datetime) -> Counts:
-    statuses = [case.status for case in cases]
+def _counts(session: Session, starts: datetime, ends: datetime, now: datetime) -> Counts:
+    """Count the day's cases by status, and what needs somebody among those that are not over."""
+    query = (
+        select(Step.status, func.count())
+        .where(Step.starts < ends, Step.ends > starts, Step.starts > starts - LONGEST_STEP)
+        .group_by(Step.status)
+    )
+    counted = {row[0]: row[1] for row in session.execute(query)}
+    open_ = dayboard.cases(session, starts=starts, ends=ends, statuses=("pending", *AHEAD))
     return Counts(
-        cases=sum(status in LIVE for status in statuses),
-        running=statuses.count("in-progress"),
-        done=statuses.count("fulfilled"),
-        cancelled=sum(status in ("cancelled", "noshow") for status in statuses),
-        needing=len(board_rows.needs(cases, (), now)),
+        cases=sum(counted.get(status, 0) for status in LIVE),
+        running=counted.get("in-progress", 0),
+        done=counted.get("fulfilled", 0),
+        cancelled=counted.get("cancelled", 0) + counted.get("noshow", 0),
+        needing=len(board_rows.needs(open_, (), now)),
     )
 
 

@@ -1,7 +1,7 @@
 """The list of a practitioner or a room: the next case large, the rest as rows, changes since the last look marked."""
 
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 from typing import Any
@@ -36,6 +36,10 @@ SAME_VISIT = timedelta(minutes=10)
 """Looking again within this time is the same look: what was marked stays marked."""
 REMEMBERED = 12
 """Lists whose last look one browser remembers."""
+
+
+Moved = tuple[Case, datetime, datetime, datetime]
+"""A case, where it stood on this list, and when it left."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -109,7 +113,7 @@ def of_day(code: str, day: str) -> Response:
         unchanged = shell.unless_seen(version)
         if unchanged is not None:
             return unchanged
-        shown = [_read(session, code, each, since) for each in days]
+        shown = _read(session, code, days, since)
     response = shell.page(
         "lists/list.html",
         fragment="lists/cases.html",
@@ -140,10 +144,25 @@ def _owner(session: Session, code: str) -> Resource:
     return owner
 
 
-def _read(session: Session, code: str, day: date, since: datetime | None) -> Day:
+def _read(session: Session, code: str, days: Sequence[date], since: datetime | None) -> list[Day]:
+    spans = [dayboard.day_span(session, day) for day in days]
+    cases = dayboard.cases(session, starts=spans[0][0], ends=spans[-1][1], resource=code)
+    moved = dayboard.departed(session, code, since=since or spans[0][0])
+    return [
+        _day(code, day, span, [case for case in cases if case.starts < span[1] and case.ends > span[0]], moved, since)
+        for day, span in zip(days, spans, strict=True)
+    ]
+
+
+def _day(
+    code: str,
+    day: date,
+    span: tuple[datetime, datetime],
+    cases: Iterable[Case],
+    moved: Iterable[Moved],
+    since: datetime | None,
+) -> Day:
     now = site().now()
-    starts, ends = dayboard.day_span(session, day)
-    cases = dayboard.cases(session, starts=starts, ends=ends, resource=code)
     cases = [case for case in cases if _still(case, code)]
     there = [case for case in cases if case.status not in HIDDEN]
     upcoming = _next(there, now) if day == today() else None
@@ -158,7 +177,7 @@ def _read(session: Session, code: str, day: date, since: datetime | None) -> Day
         )
         for case in there
     )
-    return Day(day, lines, _gone(session, code, cases, (starts, ends), since))
+    return Day(day, lines, _gone(cases, moved, span, since or span[0]))
 
 
 def _still(case: Case, code: str) -> bool:
@@ -175,16 +194,16 @@ def _next(cases: Iterable[Case], now: datetime) -> str | None:
 
 
 def _gone(
-    session: Session, code: str, cases: Iterable[Case], span: tuple[datetime, datetime], since: datetime | None
+    cases: Iterable[Case], moved: Iterable[Moved], span: tuple[datetime, datetime], since: datetime
 ) -> tuple[Gone, ...]:
     """Return what was cancelled or moved away since the last look; cancelled ones stay for the day anyway."""
     cancelled = [Gone(case, case.starts, True) for case in cases if case.status == "cancelled" and not _lapsed(case)]
-    moved = [
+    away = [
         Gone(case, starts, False)
-        for case, starts, ends, left in dayboard.departed(session, code, since=since or span[0])
-        if starts < span[1] and ends > span[0]
+        for case, starts, ends, left in moved
+        if left >= since and starts < span[1] and ends > span[0]
     ]
-    return tuple(sorted((*cancelled, *moved), key=lambda each: each.starts))
+    return tuple(sorted((*cancelled, *away), key=lambda each: each.starts))
 
 
 def _lapsed(case: Case) -> bool:
