@@ -334,7 +334,8 @@ def test_whoever_books_during_a_merge_books_for_the_survivor_or_not_at_all(depar
     survivor, loser, placement = done(department, ready)
 
     def book(session: Session) -> None:
-        booking.book(session, booking.BookRequest(loser.public_id, "BX-LIV", placement), actor=ADMIN, now=NOW)
+        wanted = booking.BookRequest(loser.public_id, "BX-LIV", placement, urgency=factories.SOON)
+        booking.book(session, wanted, actor=ADMIN, now=NOW)
 
     def admit(session: Session) -> None:
         admitted(session, whom=loser)
