@@ -6,9 +6,8 @@ Each rule is a name and a judgement over two records; the first that holds is to
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from datetime import date
-from itertools import pairwise
 
-from sqlalchemy import func, select
+from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from models import Patient, PatientKey
@@ -128,26 +127,30 @@ def _candidates(session: Session, entry: PatientEntry | Patient) -> Iterator[Pat
         yield from session.scalars(query)
 
 
+NEWEST = 3_000
+"""Records looked at for others like them: a month of new patients. What is older was looked at when it was new."""
 MOST_PAIRS = 60
 
 
 def pairs(session: Session) -> list[tuple[Patient, Patient]]:
-    """Return records of one name and one date of birth, two at a time, those entered last first."""
-    alike = (
-        select(Patient.birth_date, Patient.pinyin)
-        .where(Patient.pinyin != "")
-        .group_by(Patient.birth_date, Patient.pinyin)
-        .having(func.count() > 1)
-        .limit(MOST_PAIRS * 2)
+    """Return pairs of one name and one date of birth, the later entered record first, among those entered last."""
+    stands = Patient.merged_into_id.is_(None)
+    newest = (
+        select(Patient.id, Patient.birth_date, Patient.pinyin)
+        .where(stands, Patient.pinyin != "")
+        .order_by(Patient.id.desc())
+        .limit(NEWEST)
         .subquery()
     )
+    alike = (Patient.birth_date == newest.c.birth_date) & (Patient.pinyin == newest.c.pinyin)
     query = (
-        select(Patient)
-        .join(alike, (Patient.birth_date == alike.c.birth_date) & (Patient.pinyin == alike.c.pinyin))
-        .where(Patient.merged_into_id.is_(None))
-        .order_by(Patient.id.desc())
+        select(newest.c.id, Patient.id)
+        .join(Patient, alike & (Patient.id < newest.c.id))
+        .where(stands)
+        .order_by(newest.c.id.desc(), Patient.id.desc())
+        .limit(MOST_PAIRS)
     )
-    groups: dict[tuple[date, str], list[Patient]] = {}
-    for patient in session.scalars(query):
-        groups.setdefault((patient.birth_date, patient.pinyin), []).append(patient)
-    return [pair for group in groups.values() for pair in pairwise(group)][:MOST_PAIRS]
+    found = [tuple(row) for row in session.execute(query)]
+    ids = {id_ for pair in found for id_ in pair}
+    rows = {row.id: row for row in session.scalars(select(Patient).where(Patient.id.in_(ids)))}
+    return [(rows[later], rows[earlier]) for later, earlier in found]

@@ -16,7 +16,7 @@ from scheduler.dayboard import Case
 from scheduler.errors import DomainError, Invalid
 from scheduler.merging import Clash, Merge
 from scheduler.patients.flags import Flag, read
-from scheduler.patients.likeness import Person, likeness, pairs
+from scheduler.patients.likeness import NEWEST, Person, likeness, pairs
 from web import shell
 from web.errors import status_of
 from web.pages.forms import number
@@ -65,7 +65,7 @@ def duplicates() -> Response:
     """List the records of one name and one date of birth, those entered last first."""
     with site().read() as session:
         found = pairs(session)
-    return shell.page("patients/duplicates.html", pairs=found)
+    return shell.page("patients/duplicates.html", pairs=found, newest=NEWEST)
 
 
 @bp.get("/patients/<patient>/merge")
