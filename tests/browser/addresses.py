@@ -19,6 +19,9 @@ PAGES = {
     "manage.figures": ["/manage", "/manage?figure=waiting&period=year", "/manage?figure=first-case&period=quarter"],
     "patients.table": ["/patients", "/patients?q=zxm"],
     "patients.record": ["/patients/{patient}"],
+    "patients.new": ["/patients/new", "/patients/new?q=sun"],
+    "merging.duplicates": ["/patients/duplicates"],
+    "merging.compare": ["/patients/{patient}/merge", "/patients/{patient}/merge?with={other}"],
     "roster.week": ["/roster/{day}", "/roster/{day}?cell={physician}.{day}.am", "/roster/{day}?group=nurse&q=zz"],
     "roster_import.choose": ["/roster/import"],
     "admin.overview": ["/admin"],
@@ -44,9 +47,11 @@ def names(db: Database, day: str) -> dict[str, str]:
         running = steps.where(Step.status == "in-progress")
         step = session.scalars(running.limit(1)).first() or session.scalars(steps.limit(1)).one()
         operator = select(Resource.code).join(Slot).where(Slot.step_id == step.id, Resource.kind == "physician")
+        patient, other, *_ = [*session.scalars(select(Patient.public_id).order_by(Patient.id).limit(2)), "", ""]
         return {
             "day": day,
             "step": step.public_id,
             "physician": session.scalars(operator).first() or "dr-03",
-            "patient": session.scalars(select(Patient.public_id).order_by(Patient.id)).first() or "",
+            "patient": patient,
+            "other": other,
         }

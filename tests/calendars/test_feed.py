@@ -14,6 +14,7 @@ from models.database import Database
 from scheduler import booking, patients, ward
 from scheduler.actor import SYSTEM
 from scheduler.errors import NotFound
+from scheduler.patients import Flag
 from tests.calendars.cases import ENGLISH, book, change, move, who
 from tests.conftest import NOW
 
@@ -96,6 +97,27 @@ def test_initials_and_full_names_are_said_where_they_are_asked_for(department: D
     assert "ZXM" in only(department, privacy="initials")["SUMMARY"]
     assert "张晓明" not in text(department, privacy="initials").decode()
     assert "张晓明 REC-4711" in only(department, privacy="full")["SUMMARY"]
+
+
+def test_what_must_be_minded_is_said_with_the_full_name_alone_and_changes_with_it(department: Database) -> None:
+    made = book(department, require={"room": "OR-1"})
+    before, initials = version(department, privacy="full"), version(department, privacy="initials")
+    flags = (
+        Flag("allergy", note="碘"),
+        Flag("pregnancy", until=date(2027, 2, 1)),
+        Flag("radiation", until=date(2026, 12, 1)),
+    )
+
+    def work(session: Session, now: datetime) -> None:
+        entry = patients.PatientEntry("1", "张晓明", "male", date(1960, 1, 2), flags=flags)
+        patients.update(session, made.patient.public_id, entry, version=1, actor=SYSTEM, now=now)
+
+    department.transact(work, now=NOW)
+    # The case is on the 2nd: the radiation is over by then.
+    assert "To be minded: Allergy 碘; Pregnancy until 2027-02-01\n" in only(department, privacy="full")["DESCRIPTION"]
+    assert "碘" not in text(department, privacy="initials").decode()
+    assert version(department, privacy="full") != before
+    assert version(department, privacy="initials") != initials
 
 
 def test_the_description_names_team_bed_and_the_other_steps(department: Database) -> None:
