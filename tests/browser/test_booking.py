@@ -168,6 +168,22 @@ def test_a_new_patient_by_keyboard(desk: Page, department: Database) -> None:
     expect(desk.locator("#book-p")).to_be_focused()
 
 
+def test_who_is_here_already_is_offered_under_the_next_enter(desk: Page, department: Database) -> None:
+    desk.keyboard.type("X777")
+    expect(desk.locator("[data-asked='X777']")).to_be_visible()
+    desk.keyboard.press("Enter")
+    for typed in ("单晓明", "19500102"):
+        desk.keyboard.type(typed)
+        desk.keyboard.press("Tab")
+    desk.keyboard.press("Space")
+    desk.keyboard.press("Enter")
+    expect(desk.locator(".np-alike a").first).to_be_focused()
+    expect(desk.locator("#new-patient [name=record_number]")).to_have_value("X777")
+    desk.keyboard.press("Enter")
+    expect(desk.locator(".strip-name")).to_have_text("单晓明")
+    expect(desk.locator(".strip")).to_contain_text("Z4711")
+
+
 def open_proposals(desk: Page, protocol: str = "BX-FNA") -> None:
     desk.fill("#book-q", "sxm")
     desk.click("#book-patients a")

@@ -144,3 +144,4 @@ def test_an_old_address_of_a_merged_patient_books_for_the_survivor(
     send(admin, form, usual="x")
     page = signed_in(app, "li").get(f"/book?patient={lost}").text
     assert f'href="/patients/{kept}"' in page
+    assert f"patient={kept}" in page

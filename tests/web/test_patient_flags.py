@@ -53,6 +53,17 @@ def test_a_flag_stands_wherever_the_patient_is(app: Flask, places: dict[str, Any
     assert {place: left for place, left in missing.items() if left} == {}
 
 
+def test_a_flag_stands_on_the_front_page_beside_the_next_case(app: Flask, department: Database) -> None:
+    def work(session: Session) -> str:
+        whom = factories.patient(session, flags=(MRSA,))
+        made = factories.booked(session, "BX-LIV", whom=whom, earliest=NOW + timedelta(hours=1))
+        return next(slot.resource.code for slot in made.steps[0].slots if slot.role == "operator")
+
+    operator = factories.done(department, work)
+    page = signed_in(app, "doctor", "physician", operator).get("/").text
+    assert all(said in page for said in SAID)
+
+
 def test_a_flag_whose_time_is_over_stands_in_the_record_alone_as_past(app: Flask, places: dict[str, Any]) -> None:
     nurse = signed_in(app, "nurse")
     elsewhere = [place for place, path in places.items() if "np-flag-pregnancy" in nurse.get(path).text]

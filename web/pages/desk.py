@@ -258,6 +258,9 @@ class Reader:
         known = held or booked or moving
         if known is not None:
             wishes = replace(wishes, patient=known.patient, protocol=known.protocol)
+        strip = self.strip(wishes.patient) if wishes.patient else None
+        if strip is not None:
+            wishes = replace(wishes, patient=strip.id)  # an old address may name a record that went into another
         procedures = on_offer(self.session, wishes.first or self.today, g.actor)
         chosen = next((each for each in procedures if each.code == wishes.protocol), None)
         search: Search | None = None
@@ -276,7 +279,7 @@ class Reader:
             now=self.now,
             asked=asked,
             found=tuple(patients.search(self.session, asked, 8)) if asked else (),
-            strip=self.strip(wishes.patient) if wishes.patient else None,
+            strip=strip,
             procedures=tuple(matching(procedures, asked_procedure)),
             asked_procedure=asked_procedure,
             chosen=chosen,
@@ -305,7 +308,7 @@ class Reader:
             record_number=patient.record_number,
             phone=patient.phone,
             flags=in_force(patient.flags, self.today),
-            bookings=tuple(self._bookings(public_id)),
+            bookings=tuple(self._bookings(patient.public_id)),
         )
 
     def _bookings(self, patient: str) -> Iterator[Booking]:
