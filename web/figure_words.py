@@ -84,6 +84,12 @@ FIGURE_WORDS: Mapping[str, Words] = {
         _("examinations"),
         _("working days"),
     ),
+    "lodgers": Words(
+        _("Lodgers a night"),
+        _("Patients of this department in beds of other wards at midnight, on average."),
+        _("lodger-nights"),
+        _("nights counted"),
+    ),
 }
 
 

@@ -64,6 +64,8 @@ class DayFacts:
     working: bool = False
     beds: Ratio = Ratio()
     """Beds occupied at the midnight that ends the day, of open beds; nothing while that lies ahead."""
+    lodgers: int = 0
+    """Our patients on other wards at that midnight."""
     touch: Ratio = Ratio()
     """Seconds with a patient in an operating room, of seconds open."""
     capped: Ratio = Ratio()

@@ -36,6 +36,7 @@ FIGURES = {
         Kind("no-show", "percent", low_is_good=True),
         Kind("waiting", "days", target=14, low_is_good=True),
         Kind("exams", "a-day"),
+        Kind("lodgers", "a-day"),
     )
 }
 
@@ -131,6 +132,7 @@ def _ratio(code: str, facts: Sequence[DayFacts], grace: int) -> Ratio:
         "no-show": lambda day: day.missed,
         "waiting": lambda day: Ratio(0, len(day.waits.get(WAITING_CLASS, ()))),
         "exams": lambda day: Ratio(day.exams, int(day.working)),
+        "lodgers": lambda day: Ratio(day.lodgers, int(day.beds.den > 0)),
     }
     return sum((measures[code](day) for day in facts), Ratio())
 

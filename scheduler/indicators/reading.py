@@ -3,7 +3,7 @@
 import threading
 from bisect import bisect_right
 from collections import defaultdict
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import date, timedelta
 from typing import Any
@@ -12,9 +12,11 @@ from sqlalchemy import BigInteger, func, literal, select, type_coerce, union_all
 from sqlalchemy.orm import Session
 
 from models import (
+    FAR_FUTURE,
     Appointment,
     BedStay,
     Closure,
+    Encounter,
     Milestone,
     ProtocolVersion,
     Resource,
@@ -39,9 +41,10 @@ def counted(session: Session, period: Period, *, now: int) -> dict[date, DayFact
     last = min(period.last, local_date(now, zone))
     if last < period.first:
         return {}
-    beds = _beds(session, Period("days", period.first, last), now, zone)
+    over = {day: midnight for day, midnight in _midnights(period.first, last, zone).items() if midnight <= now}
+    beds, lodgers = _beds(session, over), _lodgers(session, over)
     return {
-        each.day: replace(each, beds=beds.get(each.day, Ratio()))
+        each.day: replace(each, beds=beds.get(each.day, Ratio()), lodgers=lodgers.get(each.day, 0))
         for month in _months(session, period.first, last, now, zone)
         for each in month
         if period.first <= each.day <= last
@@ -218,22 +221,48 @@ def _first(marks: dict[str, int], kinds: Sequence[str]) -> int | None:
     return next((marks[kind] for kind in kinds if kind in marks), None)
 
 
-def _beds(session: Session, period: Period, now: int, zone: str) -> dict[date, Ratio]:
-    """Return for each day whose midnight has passed the beds occupied then, of those that were open."""
-    midnights = {day: day_start(day + timedelta(days=1), zone) for day in period.days}
-    passed = {day: midnight for day, midnight in midnights.items() if midnight <= now}
-    first, last = _start(period, zone), _end(period, zone)
+def _midnights(first: date, last: date, zone: str) -> dict[date, int]:
+    """Return the instants at which days end."""
+    return {day: day_start(day + timedelta(days=1), zone) for day in Period("days", first, last).days}
+
+
+def _beds(session: Session, midnights: Mapping[date, int]) -> dict[date, Ratio]:
+    """Return for each midnight the beds occupied, of those that were open."""
+    if not midnights:
+        return {}
+    first, last = min(midnights.values()), max(midnights.values())
     beds = set(session.scalars(select(Resource.id).where(Resource.kind == "bed", Resource.active)))
     lain = _spans(session, BedStay, first, last, BedStay.status == "active")
     closed = _spans(session, Closure, first, last, Closure.resource_id.in_(beds))
-    starts, ends = sorted(span[1] for span in lain), sorted(span[2] for span in lain)
+    there = _present([(starts, ends) for _, starts, ends in lain])
     return {
         day: Ratio(
-            bisect_right(starts, midnight) - bisect_right(ends, midnight),
-            len(beds) - len({bed for bed, begins, until in closed if begins <= midnight < until}),
+            there(midnight), len(beds) - len({bed for bed, begins, until in closed if begins <= midnight < until})
         )
-        for day, midnight in passed.items()
+        for day, midnight in midnights.items()
     }
+
+
+def _lodgers(session: Session, midnights: Mapping[date, int]) -> dict[date, int]:
+    """Return for each midnight our patients on other wards; a lodger is one until a bed of ours takes the patient."""
+    if not midnights:
+        return {}
+    home = select(func.min(BedStay.starts)).where(BedStay.encounter_id == Encounter.id, BedStay.status == "active")
+    ends = func.coalesce(home.scalar_subquery(), Encounter.discharged_at, FAR_FUTURE)
+    query = select(type_coerce(Encounter.admitted_at, BigInteger), type_coerce(ends, BigInteger)).where(
+        Encounter.lodger_ward.is_not(None),
+        Encounter.status != "entered-in-error",
+        Encounter.admitted_at <= from_seconds(max(midnights.values())),
+    )
+    there = _present([(row[0], row[1]) for row in session.execute(query)])
+    return {day: there(midnight) for day, midnight in midnights.items()}
+
+
+def _present(spans: Iterable[tuple[int, int]]) -> Callable[[int], int]:
+    """Return a function that counts the spans an instant lies in."""
+    known = list(spans)
+    starts, ends = sorted(span[0] for span in known), sorted(span[1] for span in known)
+    return lambda instant: bisect_right(starts, instant) - bisect_right(ends, instant)
 
 
 def _spans(session: Session, table: Any, first: int, last: int, condition: Any) -> list[tuple[int, int, int]]:

@@ -149,8 +149,8 @@ def test_every_page_works_without_what_may_be_missing(addresses: Any, enter: Any
 
 
 CUT = """() => [...document.querySelectorAll("main *")]
-    .filter((each) => getComputedStyle(each).overflowY !== "visible" && each.scrollHeight > each.clientHeight + 2
-                      && each.clientHeight > 40)
+    .filter((each) => getComputedStyle(each).overflowY !== "visible" && each.clientHeight > 40
+                      && (each.scrollHeight > each.clientHeight + 2 || each.scrollWidth > each.clientWidth + 2))
     .map((each) => each.className || each.tagName)"""
 """What is cut off on paper, where nothing scrolls."""
 

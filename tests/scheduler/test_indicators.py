@@ -247,6 +247,23 @@ def test_midnight_counts_who_lies_there_of_the_beds_that_are_open(department: Da
     assert counted(department, hours=17).beds == Ratio(1, 16)
 
 
+def test_a_lodger_counts_at_midnight_until_a_bed_of_ours_is_free(department: Database) -> None:
+    def lodge(session: Session) -> str:
+        patient = factories.patient(session).public_id
+        lodging = ward.Lodging(patient, "thoracic surgery", NOW, NOW + timedelta(days=3))
+        return str(ward.lodge(session, lodging, actor=NURSE, now=NOW).public_id)
+
+    stays = [factories.done(department, lodge) for _ in range(2)]
+    home = NOW + timedelta(hours=5)
+    factories.done(
+        department,
+        lambda session: ward.transfer(session, stays[0], version=None, bed="BED-01", at=home, actor=NURSE, now=home),
+        now=home,
+    )
+    # At midnight one of them lies with us.
+    assert (counted(department).lodgers, counted(department).beds) == (1, Ratio(1, 17))
+
+
 def test_a_month_is_counted_anew_once_something_in_it_changes(department: Database) -> None:
     assert counted(department, WEDNESDAY).cancelled == Ratio(0, 0)
     case = operation(department)
