@@ -95,15 +95,37 @@ def demo_command(
         )
     with progress_bar("demonstration") as tell:
         tally = demo.fill(db, tell)
-    click.echo(f"wanted {tally.wanted}, booked {tally.booked}, no place {tally.refused or 0}")
+    for line in _told(tally):
+        click.echo(line)
+
+
+def _told(tally: demo.Tally) -> Iterator[str]:
+    """Yield a table of what was wanted and booked by family, and of what found no place, and why."""
+    yield f"{'':28}{'wanted':>8}{'booked':>8}{'%':>7}{'later':>7}{'lodging':>9}"
+    for name in ("operations", "examinations"):
+        families = sorted(group for group in tally.wanted if group[0] == name)
+        yield from (_line(f"  {group[1]}", tally, [group]) for group in families)
+        yield _line(name, tally, families)
+    for (group, why), count in sorted(tally.refused.items()):
+        yield f"no place: {group[1]}: {why}: {count}"
+
+
+def _line(name: str, tally: demo.Tally, groups: list[demo.Group]) -> str:
+    wanted, booked, later, lodging = (
+        sum(counter[group] for group in groups) for counter in (tally.wanted, tally.booked, tally.later, tally.lodging)
+    )
+    return f"{name:28}{wanted:8}{booked:8}{100 * booked / max(wanted, 1):7.1f}{later:7}{lodging:9}"
 
 
 def _day(given: datetime | None) -> date | None:
     return given.date() if given else None
 
 
-DEMO_DAYS_BACK, DEMO_DAYS_AHEAD, DEMO_OPERATIONS_A_DAY = 5, 9, 34
-"""A few days around today, until the whole department is there."""
+DEMO_DAYS_BACK, DEMO_DAYS_AHEAD = 28, 27
+"""Eight weeks around today."""
+
+DEMO_OPERATIONS_A_DAY = 20_000 / 248
+"""The department's year (CLINICAL §12)."""
 
 
 def _request(
@@ -114,12 +136,14 @@ def _request(
     last = last or today + timedelta(days=DEMO_DAYS_AHEAD)
     if last < first:
         raise click.BadParameter("--to lies before --from")
-    days = ((last - first).days + 1) * 5 // 7 or 1
-    return demo.DemoRequest(operations or days * DEMO_OPERATIONS_A_DAY, first, last, seed)
+    days = len(demo.working_days(session, first, last))
+    if not days:
+        raise click.BadParameter("no day from --from to --to is worked")
+    return demo.DemoRequest(operations or round(days * DEMO_OPERATIONS_A_DAY), first, last, seed)
 
 
 def begin_demonstration(session: Any, now: datetime) -> bool:
-    """Mark an empty database for the small demonstration; return whether one is to be filled."""
+    """Mark an empty database for a demonstration of eight weeks; return whether one is to be filled."""
     if demo.is_empty(session):
         demo.begin(session, _request(session, now, None, None, None, 1), now=now)
     return demo.pending(session)

@@ -13,6 +13,7 @@ from sqlalchemy.orm import Session
 
 from models import Demonstration, Department
 from models.database import Database
+from scheduler import demo
 from web.settings import Settings
 
 T = TypeVar("T")
@@ -74,15 +75,8 @@ def _read_place() -> Place:
         name_en=department.name_en if department else "",
         zone=ZoneInfo(department.zone if department else DEFAULT_ZONE),
         demonstration=marker is not None,
-        filling=_filling(marker),
+        filling=None if marker is None else demo.days_done(marker),
     )
-
-
-def _filling(marker: Demonstration | None) -> tuple[int, int] | None:
-    if marker is None or marker.finished_at is not None:
-        return None
-    days = marker.parameters.get("days")
-    return (len(marker.done), days) if isinstance(days, int) else None
 
 
 def today() -> date:

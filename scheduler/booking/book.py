@@ -23,6 +23,9 @@ _ADD_APPOINTMENT = Appointment.__table__.insert().returning(Appointment.__table_
 _ADD_STEP = Step.__table__.insert().returning(Step.__table__.c.id)  # type: ignore[attr-defined]
 """Rows, not objects: the unit of work took longer than all the rest of a booking."""
 
+_NEW = {"version": 1, "hold_until": None, "override": None, "cancel_reason": None, "fact_only": False}
+"""What stands in the columns that a new booking leaves out."""
+
 
 def book(session: Session, request: BookRequest, *, actor: Actor, now: datetime) -> Appointment:
     """Book or hold the placement and return the appointment; what hangs on it is read when it is asked for.
@@ -75,7 +78,7 @@ def book(session: Session, request: BookRequest, *, actor: Actor, now: datetime)
         after=told(1, row["status"], map(_told, steps)),
         override=request.override,
     )
-    return session.get_one(Appointment, id_)
+    return rows.reference(session, id_, **_NEW | row)
 
 
 def _version(session: Session, request: BookRequest, day: date) -> ProtocolVersion:

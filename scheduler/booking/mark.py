@@ -82,7 +82,7 @@ def settle(
         before=before.summary(),
         after=after.summary(),
     )
-    return session.get_one(Appointment, after.id, populate_existing=True)
+    return rows.reference(session, after.id, public_id=after.public_id, version=after.version, status=after.status)
 
 
 def judged(happened: Mapping[str, datetime], now: datetime) -> dict[str, datetime]:

@@ -1,45 +1,42 @@
 """Fill an empty database with a demonstration, a day at a time, today first; cut off, it goes on where it stopped."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import suppress
+from copy import deepcopy
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
-from typing import Any
+from typing import Any, TypeVar
 
-from sqlalchemy import func, select
+from sqlalchemy import bindparam, func, select
 from sqlalchemy.orm import Session
 
-from models import Appointment, Closure, Demonstration, Encounter, Patient, Resource, from_seconds, to_seconds
+from models import Appointment, Demonstration, Encounter, Patient
 from models.database import Database
-from scheduler import availability, booking, closures, patients
-from scheduler.actor import Actor
-from scheduler.demo import lived, wishes
-from scheduler.engine.grid import at_minute, day_start, local_date
+from scheduler.demo import absence, lived, stays, wishes
+from scheduler.demo.desk import DEMO, SOURCE, Desk, Tally
 from scheduler.errors import Conflict, DomainError
 from scheduler.working_days import Calendar
 
-DEMO = Actor("demonstration", "nurse")
+BATCH = 40
+"""Wishes in one transaction: enough to make the commits cheap, few enough that nobody else waits for long."""
 
-BOOKED_AHEAD = timedelta(days=3)
-"""How long before its day a demonstration case was booked."""
+ABSENCES = "absences"
+"""The marker's word, among the days that are done, for leave and repairs."""
+
+NIGHTS_BEFORE, LONGEST_STAY_DAYS = 14, 45
+"""Patients come so many days before the first working day at most, and the last has left so many days after it."""
+
+T = TypeVar("T")
 
 
 @dataclass(frozen=True, slots=True)
 class DemoRequest:
-    """How many procedures over which local days (both inclusive), from which seed."""
+    """How many operations over which local days (both inclusive), from which seed."""
 
     operations: int
     first: date
     last: date
     seed: int = 1
-
-
-@dataclass(slots=True)
-class Tally:
-    """What became of the wishes."""
-
-    wanted: int = 0
-    booked: int = 0
-    refused: dict[str, int] | None = None
 
 
 def exists(session: Session) -> bool:
@@ -63,7 +60,7 @@ def begin(session: Session, request: DemoRequest, *, now: datetime) -> None:
     for table in (Patient, Appointment, Encounter):
         if session.scalar(select(func.count()).select_from(table)):
             raise Conflict("database-not-empty", table=table.__tablename__)
-    days = _working_days(session, request)
+    days = working_days(session, request.first, request.last)
     session.add(
         Demonstration(
             parameters={
@@ -85,28 +82,154 @@ def pending(session: Session) -> bool:
 
 
 def fill(db: Database, progress: Callable[[int, int], Any], *, now: datetime | None = None) -> Tally:
-    """Book every day that is not done yet; `progress(done, days)` is told after each. Returns what was booked."""
+    """Book every day that is not done yet; `progress(done, wanted)` is told after each batch of cases.
+
+    Returns what became of the wishes.
+    """
     with db.read() as session:
         marker = session.scalar(select(Demonstration))
-        zone = availability.settings(session).zone
     if marker is None or marker.finished_at is not None:
         return Tally()
-    request = _request(marker)
     real_now = now or db.transact(lambda session, instant: instant)
-    today = local_date(to_seconds(real_now), zone)
-    with db.read() as session:
-        days = sorted(_working_days(session, request), key=lambda day: (abs((day - today).days), day))
-        shares = dict(zip(sorted(days), _shares(request.operations, len(days)), strict=True))
-        operators = _operators(session)
-    people, tally = wishes.Names(request.seed), Tally(refused={})
-    db.transact(lambda session, instant: _closures(session, today, zone, instant), now=real_now)
-    for number, day in enumerate(days):
-        if day.isoformat() not in marker.done:
-            _fill_day(db, day, shares[day], request.seed, people, operators, tally, real_now, zone)
-            db.transact(lambda session, instant, day=day: _mark_done(session, day))  # type: ignore[misc]
-        progress(number + 1, len(days))
-    db.transact(lambda session, instant: _finish(session, instant))
-    return tally
+    filling = Filling(db, marker, progress, real_now)
+    filling.run()
+    return filling.desk.tally
+
+
+class Filling:
+    """One run: what is done already is left alone, so that the run after a cut goes on."""
+
+    def __init__(self, db: Database, marker: Demonstration, progress: Callable[[int, int], Any], now: datetime) -> None:
+        request = _request(marker)
+        with db.read() as session:
+            self._days = working_days(session, request.first, request.last)
+            self.desk = Desk(session, request.seed, now=now)
+        self._db, self._now, self._done, self._seed = db, now, set(marker.done), request.seed
+        self._wanted = wishes.drawn(request.operations, self._days, request.seed)
+        self._fates = {wish.key: wish.fate for day in self._wanted.values() for wish in day}
+        self._progress, self._told, self._total = progress, 0, len(self._fates)
+
+    def run(self) -> None:
+        """Fill today and then its neighbours, outward; then let happen what was booked into days that were over."""
+        if ABSENCES not in self._done:
+            self._write(self._absences)
+        today = self.desk.today
+        for day in sorted(self._days, key=lambda day: (abs((day - today).days), day)):
+            if day.isoformat() in self._done:
+                self._count(day)
+            else:
+                self._fill(day)
+        for day in self._days:
+            if day <= today:
+                self._live(day)  # what a pathway booked into a day that was over
+        self._stays()
+        self._write(lambda session: _finish(session, self._now))
+
+    def _stays(self) -> None:
+        """Let the ward live, day after day: who stays longer than planned takes the next one's bed."""
+        day = self._days[0] - timedelta(days=NIGHTS_BEFORE)
+        while day <= min(self.desk.today, self._days[-1] + timedelta(days=LONGEST_STAY_DAYS)):
+            if f"ward {day}" not in self._done:
+                self._write(lambda session, day=day: self._stay(session, day))  # type: ignore[misc]
+            day += timedelta(days=1)
+
+    def _stay(self, session: Session, day: date) -> None:
+        stays.live(session, day, self._seed, self.desk.zone, self._now)
+        _mark_done(session, f"ward {day}")
+
+    def _absences(self, session: Session) -> None:
+        absence.record(session, self._days, self._seed, self.desk.zone, actor=DEMO, now=self._now)
+        _mark_done(session, ABSENCES)
+
+    def _count(self, day: date) -> None:
+        """Count a day that was filled before the filling was cut off."""
+        with self._db.read() as session:
+            known = self._known(session, day)
+            for wish in self._wanted[day]:
+                self.desk.count(session, wish, booked=wish.key in known)
+        self._tell(len(self._wanted[day]))
+
+    def _known(self, session: Session, day: date) -> set[str]:
+        return set(session.scalars(_KNOWN, {"keys": [wish.key for wish in self._wanted[day]]}))
+
+    def _fill(self, day: date) -> None:
+        wanted = self._wanted[day]
+        with self._db.read() as session:
+            known = self._known(session, day)
+        planned = [wish for wish in wanted if not self.desk.unannounced(wish)]
+        self._book(planned, known)
+        with self._db.read() as session:
+            given_up = lived.cancellations(session, planned, self._now)
+        self._each(given_up, _unless_refused(lived.cancel))
+        self.desk.look_again()  # what was given up is free for those who come without notice
+        self._book([wish for wish in wanted if self.desk.unannounced(wish)], known)
+        self._live(day)
+        self._write(lambda session: _mark_done(session, day.isoformat()))
+
+    def _book(self, planned: Sequence[wishes.Wish], known: set[str]) -> None:
+        def book(session: Session, wish: wishes.Wish) -> None:
+            if wish.key in known:
+                self.desk.count(session, wish, booked=True)
+            else:
+                self.desk.book(session, wish)
+
+        self._each(planned, book, tell=True)
+
+    def _live(self, day: date) -> None:
+        with self._db.read() as session:
+            acts = list(lived.course(lived.cases(session, day, self.desk.zone), self._fates, self._seed, self._now))
+        self._each(acts, _unless_refused(lived.apply))
+
+    def _each(self, things: Sequence[T], work: Callable[[Session, T], None], *, tell: bool = False) -> None:
+        """Do something to each, many in a transaction."""
+        for batch in _batches(things):
+            self._write(_for_each(work, batch))
+            if tell:
+                self._tell(len(batch))
+
+    def _write(self, work: Callable[[Session], Any]) -> None:
+        """Run one transaction; when the database asks for another try, what was noted of the first is forgotten."""
+        before, tries = self.desk.tally, 0
+
+        def attempt(session: Session, _: datetime) -> None:
+            nonlocal tries
+            self.desk.tally, tries = deepcopy(before), tries + 1
+            if tries > 1:
+                self.desk.forget(session)
+            work(session)
+
+        self._db.transact(attempt, now=self._now)
+
+    def _tell(self, more: int) -> None:
+        self._told += more
+        self._progress(self._told, self._total)
+
+
+def _for_each(work: Callable[[Session, T], None], things: Sequence[T]) -> Callable[[Session], None]:
+    def done(session: Session) -> None:
+        for each in things:
+            work(session, each)
+
+    return done
+
+
+def _unless_refused(work: Callable[[Session, T], None]) -> Callable[[Session, T], None]:
+    """Let what is refused be: somebody has changed the case since it was read, and knows better."""
+
+    def done(session: Session, thing: T) -> None:
+        with suppress(DomainError):
+            work(session, thing)
+
+    return done
+
+
+_KNOWN = select(Appointment.source_ref).where(
+    Appointment.source == SOURCE, Appointment.source_ref.in_(bindparam("keys", expanding=True))
+)
+
+
+def _batches(things: Sequence[T]) -> Iterator[Sequence[T]]:
+    return (things[first : first + BATCH] for first in range(0, len(things), BATCH))
 
 
 def _request(marker: Demonstration) -> DemoRequest:
@@ -116,117 +239,22 @@ def _request(marker: Demonstration) -> DemoRequest:
     )
 
 
-def _working_days(session: Session, request: DemoRequest) -> list[date]:
-    return list(Calendar.load(session).working_days(request.first, request.last + timedelta(days=1)))
+def working_days(session: Session, first: date, last: date) -> list[date]:
+    """Return the days that are worked, both ends included."""
+    return list(Calendar.load(session).working_days(first, last + timedelta(days=1)))
 
 
-def _shares(total: int, days: int) -> Iterator[int]:
-    """Spread a whole number over the days without losing one."""
-    return (total * (number + 1) // days - total * number // days for number in range(days))
+def days_done(marker: Demonstration) -> tuple[int, int] | None:
+    """Return how many of the days a demonstration has filled, and of how many; None once it is complete."""
+    if marker.finished_at is not None:
+        return None
+    return sum(1 for each in marker.done if each[:1].isdigit()), marker.parameters["days"]
 
 
-def _operators(session: Session) -> list[str]:
-    query = select(Resource.code).where(Resource.kind == "physician", Resource.external.is_(False), Resource.active)
-    return list(session.scalars(query.order_by(Resource.ordinal, Resource.code)))
-
-
-def _fill_day(
-    db: Database,
-    day: date,
-    count: int,
-    seed: int,
-    people: wishes.Names,
-    operators: list[str],
-    tally: Tally,
-    real_now: datetime,
-    zone: str,
-) -> None:
-    for wish in wishes.of_day(day, count, seed=seed, names=people):
-        tally.wanted += 1
-        try:
-            _fill_wish(db, wish, day, operators, real_now, zone)
-            tally.booked += 1
-        except DomainError as refusal:
-            assert tally.refused is not None
-            tally.refused[refusal.code] = tally.refused.get(refusal.code, 0) + 1
-
-
-def _fill_wish(db: Database, wish: wishes.Wish, day: date, operators: list[str], real_now: datetime, zone: str) -> None:
-    """Book one wish in one transaction as if it were three days before, then let it happen as far as time went."""
-    then = min(real_now, from_seconds(at_minute(day, 9 * 60, zone)) - BOOKED_AHEAD)
-    public_id = db.transact(lambda session, now: _book(session, wish, day, operators, now), now=then)
-    if public_id is not None:
-        lived.live(db, public_id, wish, real_now)
-
-
-def _book(session: Session, wish: wishes.Wish, day: date, operators: list[str], now: datetime) -> str | None:
-    known = session.scalar(select(Appointment.public_id).filter_by(source="demonstration", source_ref=wish.key))
-    if known is not None:
-        return known
-    zone = availability.settings(session).zone
-    person = wish.person
-    found = booking.find(
-        session,
-        booking.FindRequest(
-            protocol=wish.protocol,
-            earliest=from_seconds(day_start(day, zone)),
-            latest=from_seconds(day_start(day + timedelta(days=1), zone) - 1),
-            limit=9,
-            spread_minutes=wish.spread_minutes,
-            prefer={"operator": operators[int(wish.operator_rank**2 * len(operators))]},
-        ),
-        now=now,
-    )
-    if not found.proposals:
-        raise Conflict("no-place-found", protocol=wish.protocol, date=day.isoformat())
-    patient = patients.create(
-        session,
-        patients.PatientEntry(
-            person.record_number, person.name, person.sex, person.birth_date, person.phone, person.flags
-        ),
-        actor=DEMO,
-        now=now,
-        anyway=True,
-    )
-    placement = booking.with_patient(
-        found.proposals[wish.choice % len(found.proposals)], found.protocol, patient.resource.code
-    )
-    appointment = booking.book(
-        session,
-        booking.BookRequest(
-            patient=patient.public_id,
-            protocol=wish.protocol,
-            placement=placement,
-            source="demonstration",
-            source_ref=wish.key,
-        ),
-        actor=DEMO,
-        now=now,
-    )
-    return appointment.public_id
-
-
-def _mark_done(session: Session, day: date) -> None:
+def _mark_done(session: Session, what: str) -> None:
     marker = session.scalars(select(Demonstration)).one()
-    marker.done = [*marker.done, day.isoformat()]
+    marker.done = [*marker.done, what]
 
 
 def _finish(session: Session, now: datetime) -> None:
     session.scalars(select(Demonstration)).one().finished_at = now
-
-
-CLOSURES = (("US-22", "maintenance", 1, 8 * 60, 12 * 60, "探头检修"), ("dr-20", "leave", 0, 0, 48 * 60, None))
-"""Resource, kind, days from today, minutes of that day: enough to see how the board shows them."""
-
-
-def _closures(session: Session, today: date, zone: str, now: datetime) -> None:
-    for code, kind, offset, first, last, reason in CLOSURES:
-        day = today + timedelta(days=offset)
-        starts, ends = (from_seconds(at_minute(day, 0, zone) + minute * 60) for minute in (first, last))
-        known = session.scalar(select(Resource.id).where(Resource.code == code))
-        if known is not None and not _closed(session, known):
-            closures.record(session, closures.ClosureEntry(code, kind, starts, ends, reason), actor=DEMO, now=now)
-
-
-def _closed(session: Session, resource_id: int) -> bool:
-    return session.scalar(select(Closure.id).filter_by(resource_id=resource_id).limit(1)) is not None
