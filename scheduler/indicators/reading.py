@@ -23,6 +23,7 @@ from models import (
     Slot,
     Step,
     from_seconds,
+    to_seconds,
 )
 from scheduler import availability
 from scheduler.engine.grid import Span, day_start, local_date
@@ -248,7 +249,7 @@ def _lodgers(session: Session, midnights: Mapping[date, int]) -> dict[date, int]
     if not midnights:
         return {}
     home = select(func.min(BedStay.starts)).where(BedStay.encounter_id == Encounter.id, BedStay.status == "active")
-    ends = func.coalesce(home.scalar_subquery(), Encounter.discharged_at, FAR_FUTURE)
+    ends = func.coalesce(home.scalar_subquery(), Encounter.discharged_at, to_seconds(FAR_FUTURE))
     query = select(type_coerce(Encounter.admitted_at, BigInteger), type_coerce(ends, BigInteger)).where(
         Encounter.lodger_ward.is_not(None),
         Encounter.status != "entered-in-error",
