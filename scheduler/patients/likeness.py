@@ -32,10 +32,13 @@ class Person:
     sex: str
     birth_date: date
     phone: str | None
+    heard: frozenset[str]
+    """The readings of the name; a stored record has them, so that reading it needs no dictionary."""
 
     @classmethod
     def of(cls, record: PatientEntry | Patient) -> "Person":
-        return cls(record.name, record.sex, record.birth_date, record.phone)
+        pinyin = record.pinyin if isinstance(record, Patient) else readings(record.name)[0]
+        return cls(record.name, record.sex, record.birth_date, record.phone, frozenset(pinyin.split()))
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,15 +50,15 @@ class Alike:
 
 
 def same_name_and_birth_date(one: Person, other: Person) -> bool:
-    return one.birth_date == other.birth_date and _sounds_same(one.name, other.name)
+    return one.birth_date == other.birth_date and _sounds_same(one, other)
 
 
 def same_phone_and_similar_name(one: Person, other: Person) -> bool:
-    return one.phone is not None and one.phone == other.phone and _is_near(one.name, other.name)
+    return one.phone is not None and one.phone == other.phone and _is_near(one, other)
 
 
 def same_birth_date_and_similar_name(one: Person, other: Person) -> bool:
-    return (one.birth_date, one.sex) == (other.birth_date, other.sex) and _is_near(one.name, other.name)
+    return (one.birth_date, one.sex) == (other.birth_date, other.sex) and _is_near(one, other)
 
 
 RULES: dict[str, Callable[[Person, Person], bool]] = {
@@ -70,22 +73,18 @@ def likeness(one: Person, other: Person) -> str | None:
     return next((name for name, holds in RULES.items() if holds(one, other)), None)
 
 
-def _sounds_same(one: str, other: str) -> bool:
-    return one.casefold() == other.casefold() or not _heard(one).isdisjoint(_heard(other))
+def _sounds_same(one: Person, other: Person) -> bool:
+    return one.name.casefold() == other.name.casefold() or not one.heard.isdisjoint(other.heard)
 
 
-def _heard(name: str) -> set[str]:
-    return set(readings(name)[0].split())
-
-
-def _is_near(one: str, other: str) -> bool:
+def _is_near(one: Person, other: Person) -> bool:
     """Heard alike, or one sign of the given name another, missing or too many: 张晓明 and 张晓鸣, 张明 and 张晓明.
 
     Two signs at least must be the same, or every 王 of two signs would be like every other.
     """
-    if not {_blurred(each) for each in _heard(one)}.isdisjoint(_blurred(each) for each in _heard(other)):
+    if not {_blurred(each) for each in one.heard}.isdisjoint(_blurred(each) for each in other.heard):
         return True
-    return one == other or _one_replaced(one, other) or _one_missing(one, other)
+    return one.name == other.name or _one_replaced(one.name, other.name) or _one_missing(one.name, other.name)
 
 
 def _blurred(pinyin: str) -> str:

@@ -19,7 +19,8 @@ BORN, OTHER = date(1960, 1, 2), date(1960, 2, 1)
 
 
 def zhang(**given: Any) -> Person:
-    return Person(**({"name": "张晓明", "sex": "male", "birth_date": BORN, "phone": "13800138000"} | given))
+    facts = {"name": "张晓明", "sex": "male", "birth_date": BORN, "phone": "13800138000"} | given
+    return Person.of(PatientEntry("1", **facts))
 
 
 @pytest.mark.parametrize(
