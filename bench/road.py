@@ -1,17 +1,15 @@
 """The road of one booking on the real department: search, explanation and a durable booking, beside their floors."""
 
-import statistics
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
-from typing import Any
 
-from bench.timing import cpu_ms, fdatasync_ms, once_ms
+from bench import booking as bookings
+from bench.timing import cpu_ms, fdatasync_ms
 from models import migrate, to_seconds
 from models.database import Database
-from scheduler import availability, booking, catalogue, demo, department_file, patients
-from scheduler.actor import SYSTEM
+from scheduler import availability, catalogue, demo, department_file
 from scheduler.commands import DEPARTMENT
 from scheduler.engine import bitmap, explain, find
 from scheduler.engine.world import Problem
@@ -49,7 +47,9 @@ def rows(folder: Path) -> Iterator[Row]:
     problem = _problem(db, "AB-LIV-1")
     search = cpu_ms(lambda: find.find(problem), times=50)
     yield Row("explain 90 days", cpu_ms(lambda: explain.explain(problem, None), times=10), "its search", search)
-    yield Row("durable booking, wall", _booking_ms(db), "one fdatasync", fdatasync_ms(folder))
+    yield Row("durable booking, wall", bookings.wall_ms(db), "one fdatasync", fdatasync_ms(folder))
+    for claim, measured, bare in bookings.cpu_ms(db):
+        yield Row(claim, measured, "bare ORM rows", bare)
     db.close()
 
 
@@ -72,24 +72,3 @@ def _bare_search(problem: Problem) -> int:
                     able |= bitmap.runs(problem.world.masks.get(code, 0), minutes // 5)
             found &= bitmap.earlier(able, offset // 5)
     return found
-
-
-def _booking_ms(db: Database) -> float:
-    numbers = iter(range(10_000))
-
-    def prepare(session: Any, now: datetime) -> booking.BookRequest:
-        entry = patients.PatientEntry(f"B{next(numbers)}", "量度", "female", date(1970, 1, 1))
-        person = patients.create(session, entry, actor=SYSTEM, now=now, anyway=True).public_id
-        wanted = booking.FindRequest("BX-LIV", NOW, NOW + HORIZON, patient=person)
-        return booking.BookRequest(person, "BX-LIV", booking.find(session, wanted, now=now).proposals[0])
-
-    samples = []
-    for _ in range(30):
-        # Each booking is prepared on what the last one left, outside the clock.
-        request = db.transact(prepare, now=NOW)
-        samples.append(once_ms(lambda r=request: _book(db, r)))  # type: ignore[misc]
-    return statistics.median(samples)
-
-
-def _book(db: Database, request: booking.BookRequest) -> None:
-    db.transact(lambda session, now: booking.book(session, request, actor=SYSTEM, now=now), now=NOW)
