@@ -9,6 +9,7 @@ from flask.testing import FlaskClient
 from sqlalchemy.orm import Session
 
 from models.database import Database
+from scheduler import ward
 from scheduler.patients import Flag
 from tests import factories
 from tests.conftest import NOW
@@ -75,6 +76,24 @@ def test_whoever_reads_no_names_reads_no_particulars_either(app: Flask, places: 
     page = signed_in(app, "manager", "manager").get(places["panel"]).text
     assert "np-flag-isolation" in page
     assert "MRSA" not in page
+
+
+@pytest.mark.parametrize("role", ["manager", "auditor"])
+def test_the_census_tells_whoever_reads_no_names_the_kind_of_a_flag_alone(
+    app: Flask, department: Database, role: str
+) -> None:
+    def work(session: Session) -> None:
+        factories.admitted(session, whom=factories.patient(session, flags=(MRSA,)))
+        lodging = ward.Lodging(
+            factories.patient(session, flags=(MRSA,)).public_id, "肝胆外科", NOW, NOW + timedelta(days=1)
+        )
+        ward.lodge(session, lodging, actor=factories.NURSE, now=NOW)
+
+    factories.done(department, work)
+    census = signed_in(app, role, role).get("/api/v1/census").json
+    lying = [bed["lying"] for bed in census["beds"] if bed["lying"]] + census["lodgers"]
+    told = {"code": "isolation", "note": None, "until": None, "last_dose": None}
+    assert [each["flags"] for each in lying] == [[told], [told]]
 
 
 def test_a_flag_is_in_force_to_the_end_of_its_last_day_and_a_case_is_judged_by_its_own(

@@ -18,7 +18,7 @@ from web.api.idempotency import IdempotencyKey, written_once
 from web.api.wire import COUNTED, NO_CONTROLS, Asked, Day, IsoDay, Told
 from web.pages.viewing import note_view
 from web.policy import BOOK, policy
-from web.privacy import FULL_NAMES
+from web.privacy import FULL_NAMES, sees_names
 from web.site import site
 
 MOST = 100
@@ -119,6 +119,9 @@ def get_patient(id: UUID) -> Response:
 
 
 def flag_told(flag: Flag) -> FlagTold:
+    """Tell a flag; whoever reads no names reads no particulars either, here as on the pages."""
+    if not sees_names():
+        return FlagTold(code=flag.code, note=None, until=None, last_dose=None)
     return FlagTold(code=flag.code, note=flag.note, until=flag.until, last_dose=flag.last_dose)
 
 

@@ -97,7 +97,7 @@ class CensusAsked(Asked):
 def get_census(query_data: CensusAsked) -> dict[str, Any]:
     """Return every bed at an instant (now, unless `at` says otherwise): who lies there, who is expected next.
 
-    Names are shortened for roles that do not treat, document or mend.
+    For roles that do not treat, document or mend, names are shortened and flags are told without their particulars.
     """
     with site().read() as session:
         found = ward.census(session, query_data.at or site().now())
