@@ -45,7 +45,7 @@ def cleaned(entry: PatientEntry, *, today: date) -> PatientEntry:
         sex=entry.sex,
         birth_date=_birth_date(entry.birth_date, today),
         phone=_phone(entry.phone),
-        flags=marks.cleaned(entry.flags),
+        flags=marks.cleaned(entry.flags, today=today),
     )
 
 

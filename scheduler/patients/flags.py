@@ -74,16 +74,17 @@ def past(rows: Iterable[Mapping[str, Any]], day: date) -> tuple[Flag, ...]:
     return tuple(flag for flag in read(rows) if not flag.in_force(day))
 
 
-def cleaned(flags: Iterable[Flag]) -> tuple[Flag, ...]:
+def cleaned(flags: Iterable[Flag], *, today: date) -> tuple[Flag, ...]:
     """Return flags as they are stored: each code once, the last one said, in order of code.
 
-    Raises Invalid("unknown-flag" | "flag-particular" | "control-characters" | "text-too-long" | "time-out-of-range").
+    `today` is the department's date. Raises Invalid("unknown-flag" | "flag-particular" | "control-characters" |
+    "text-too-long" | "time-out-of-range"), and Invalid("time-in-future") for a dose that is still to be taken.
     """
-    by_code = {flag.code: _cleaned(flag) for flag in flags}
+    by_code = {flag.code: _cleaned(flag, today) for flag in flags}
     return tuple(by_code[code] for code in sorted(by_code))
 
 
-def _cleaned(flag: Flag) -> Flag:
+def _cleaned(flag: Flag, today: date) -> Flag:
     if flag.code not in FIELDS:
         raise Invalid("unknown-flag", flag=flag.code, known=list(FLAGS))
     given = {"note": _note(flag.note), "until": flag.until, "last_dose": flag.last_dose}
@@ -92,6 +93,8 @@ def _cleaned(flag: Flag) -> Flag:
             raise Invalid("flag-particular", flag=flag.code, field=name)
         if isinstance(value, date) and value.year not in YEARS:
             raise Invalid("time-out-of-range", field=name, value=value.isoformat())
+    if flag.last_dose is not None and flag.last_dose > today:
+        raise Invalid("time-in-future", at=flag.last_dose)
     return Flag(flag.code, **given)  # type: ignore[arg-type]
 
 

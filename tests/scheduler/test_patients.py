@@ -1,7 +1,7 @@
 """Patients: what may be entered, how names sound, how a patient is found."""
 
 from concurrent.futures import ThreadPoolExecutor
-from datetime import UTC, date, datetime
+from datetime import UTC, date, datetime, timedelta
 from threading import Barrier
 from typing import Any
 
@@ -140,6 +140,7 @@ def test_entering_a_patient_is_audited_without_the_name(db: Database) -> None:
         ({"flags": (Flag("allergy", note="碘" * 61),)}, "text-too-long"),
         ({"flags": (Flag("allergy", note="碘\n剂"),)}, "control-characters"),
         ({"flags": (Flag("pregnancy", until=date(9999, 1, 1)),)}, "time-out-of-range"),
+        ({"flags": (Flag("anticoagulant", last_dose=TODAY + timedelta(days=1)),)}, "time-in-future"),
         ({"birth_date": date(2026, 11, 24)}, "birth-date-in-future"),
         ({"birth_date": date(1895, 12, 31)}, "birth-date-too-old"),
         ({"phone": "12"}, "bad-phone"),
@@ -169,6 +170,11 @@ def test_flags_are_kept_once_and_in_order() -> None:
     flags = (Flag("isolation"), Flag("allergy", note="  碘剂 "), Flag("isolation", note="MRSA"))
     kept = patients.cleaned(entry(flags=flags), today=TODAY).flags
     assert kept == (Flag("allergy", note="碘剂"), Flag("isolation", note="MRSA"))
+
+
+def test_a_last_dose_of_today_is_kept() -> None:
+    flags = (Flag("anticoagulant", note="华法林", last_dose=TODAY),)
+    assert patients.cleaned(entry(flags=flags), today=TODAY).flags == flags
 
 
 def test_a_telephone_number_is_kept_as_digits_with_its_country_code() -> None:

@@ -18,7 +18,7 @@ from tests import factories
 from tests.conftest import NOW, Clock
 from tests.web.people import form_token, signed_in
 from web.pages.cards import pack, unpack
-from web.pages.wishes import clock_of, coming_day, day_of, read
+from web.pages.wishes import clock_of, coming_day, day_of, past_day, read
 
 TODAY = date(2026, 12, 1)
 
@@ -381,6 +381,20 @@ def test_english_readers_get_english(app: Flask, nurse: FlaskClient) -> None:
 )
 def test_days_to_come_are_read_as_people_type_them(typed: str, meant: date) -> None:
     assert coming_day(typed, TODAY) == meant
+
+
+@pytest.mark.parametrize(
+    ("typed", "today", "meant"),
+    [
+        ("12-28", date(2027, 1, 5), date(2026, 12, 28)),
+        ("1228", date(2027, 1, 5), date(2026, 12, 28)),
+        ("1月5日", date(2027, 1, 5), date(2027, 1, 5)),
+        ("1-6", date(2027, 1, 5), date(2026, 1, 6)),
+        ("2026-12-28", date(2027, 1, 5), date(2026, 12, 28)),
+    ],
+)
+def test_days_gone_by_are_read_as_the_last_such_day(typed: str, today: date, meant: date) -> None:
+    assert past_day(typed, today) == meant
 
 
 @pytest.mark.parametrize("typed", ["1965-04-12", "19650412", "1965.4.12", "1965/04/12", "1965年4月12日"])

@@ -193,6 +193,16 @@ def test_what_is_known_of_a_patient_can_be_corrected(nurse: FlaskClient, departm
     assert (row.name, row.flags, row.version) == ("张晓明", flags, 2)
 
 
+def test_a_last_dose_typed_without_its_year_was_the_last_such_day(nurse: FlaskClient, department: Database) -> None:
+    patient = person(department)
+    (form,) = forms(nurse.get(f"/patients/{patient}").text, f"/patients/{patient}")
+    typed = {"name": "张晓明", "record_number": "T9", "sex": "male", "birth_date": "1960-01-02"}
+    typed |= {"flags": "anticoagulant", "last_dose.anticoagulant": "12-28"}
+    assert send(nurse, form, **typed).status_code == 303
+    with department.read() as session:
+        assert session.scalars(select(Patient.flags)).one() == [{"code": "anticoagulant", "last_dose": "2025-12-28"}]
+
+
 def test_a_refused_correction_keeps_what_was_typed(nurse: FlaskClient, department: Database) -> None:
     patient = person(department)
     (form,) = forms(nurse.get(f"/patients/{patient}").text, f"/patients/{patient}")

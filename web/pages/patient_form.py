@@ -1,6 +1,7 @@
 """Read the form in which a patient is entered or corrected."""
 
 import re
+from collections.abc import Callable
 from datetime import date
 from typing import Any
 
@@ -9,12 +10,14 @@ from sqlalchemy.orm import Session
 from scheduler import patients
 from scheduler.errors import DomainError, Invalid
 from scheduler.patients import FIELDS, Alike, Flag, PatientEntry
-from web.pages.wishes import coming_day, day_of
+from web.pages.wishes import coming_day, day_of, past_day
 
 ID_CARD_WEIGHTS = (7, 9, 10, 5, 8, 4, 2, 1, 6, 3, 7, 9, 10, 5, 8, 4, 2)
 ID_CARD_CHECKS = "10X98765432"
 """GB 11643-1999: the eighteenth sign of a number is the one the weighted sum of the others points at."""
 
+DAYS = {"until": coming_day, "last_dose": past_day}
+"""How a flag's day is read where its year is not typed: a flag is in force until a day, a dose was taken on one."""
 
 MOBILE = re.compile(r"1[3-9]\d{9}", re.ASCII)
 
@@ -81,12 +84,12 @@ def _sex(chosen: str, said: str | None) -> str:
 
 def _flag(form: Any, code: str, today: date) -> Flag:
     given = {field: form.get(f"{field}.{code}", "").strip() for field in FIELDS.get(code, ())}
-    days = {field: _day(text, today) for field, text in given.items() if field != "note"}
+    days = {field: _day(given.get(field), read, today) for field, read in DAYS.items()}
     return Flag(code, note=given.get("note") or None, **days)
 
 
-def _day(text: str, today: date) -> date | None:
+def _day(text: str | None, read: Callable[[str, date], date], today: date) -> date | None:
     try:
-        return coming_day(text, today) if text else None
+        return read(text, today) if text else None
     except ValueError:
         raise Invalid("flag-date-bad", value=text) from None

@@ -172,16 +172,27 @@ def coming_day(text: str, today: date) -> date:
 
     Without a year it is the next such day; up to 30 days past still count as this year.
     """
+    typed, has_year = _with_year(text, today.year)
+    return typed if has_year or typed >= today - timedelta(days=30) else date(today.year + 1, typed.month, typed.day)
+
+
+def past_day(text: str, today: date) -> date:
+    """Read a day gone by as people type it; without a year it is the last such day. Raises ValueError."""
+    typed, has_year = _with_year(text, today.year)
+    return typed if has_year or typed <= today else date(today.year - 1, typed.month, typed.day)
+
+
+def _with_year(text: str, year: int) -> tuple[date, bool]:
+    """Return a typed day, in a year where it names none, and whether it named one."""
     plain = text.split(maxsplit=1)[0].removesuffix("日")
     if plain.isdecimal() and len(plain) in (3, 4):
         plain = f"{plain[:-2]}-{plain[-2:]}"
     for sign in "月./":
         plain = plain.replace(sign, "-")
     if plain.count("-") != 1:
-        return day_of(plain)
+        return day_of(plain), True
     month, day = map(_small, plain.split("-"))
-    years = (date(year, month, day) for year in (today.year, today.year + 1))
-    return next((each for each in years if each >= today - timedelta(days=30)), date(today.year + 1, month, day))
+    return date(year, month, day), False
 
 
 def day_of(text: str) -> date:
