@@ -226,9 +226,10 @@ class _Run:
 
     def _patient(self, session: Session, person: StandIn, now: datetime) -> Patient:
         if "patient" in self.mapping.columns:  # else each case is a patient of its own
-            known = session.scalars(select(Patient).filter_by(record_number=person.record_number)).first()
+            number = select(Patient.public_id).where(Patient.record_number == person.record_number)
+            known = session.scalars(number).first()
             if known is not None:
-                return known
+                return patients.by_public_id(session, known)  # the survivor, where the record was merged
         entry = patients.PatientEntry(person.record_number, person.name, person.sex, person.birth_date)
         return patients.create(session, entry, actor=self.actor, now=now, anyway=True)
 

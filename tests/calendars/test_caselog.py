@@ -21,8 +21,9 @@ from calendars.caselog.reading import BadCaseFile, Line
 from calendars.commands import MAPPINGS, import_cases
 from models import Appointment, Department, Milestone, Patient, Resource, Slot, Step
 from models.database import Database
-from scheduler import availability, booking, catalogue, dayboard, department_file, invariants
+from scheduler import availability, booking, catalogue, dayboard, department_file, invariants, merging
 from scheduler.errors import Conflict, DomainError
+from tests import factories
 from tests.conftest import DEPARTMENT, NOW
 
 SHANGHAI = ZoneInfo("Asia/Shanghai")
@@ -536,6 +537,26 @@ def test_one_patient_in_two_cases_is_never_in_two_places(department: Database, t
     chosen = replace(chosen, columns=chosen.columns | {"patient": ("术式",)})
     report = run(department, log_of(tmp_path, row("1"), row("2", 房间="二"), chosen=chosen), chosen)
     assert (counts(report), dict(report.reasons)) == ({"booked": 1, "refused": 1}, {"case-patient-elsewhere": 1})
+
+
+def test_a_later_case_of_a_merged_patient_is_the_survivors(department: Database, tmp_path: Path) -> None:
+    chosen = mapping(tmp_path)
+    chosen = replace(chosen, columns=chosen.columns | {"patient": ("术式",)})
+    run(department, log_of(tmp_path, row("1"), chosen=chosen), chosen)
+
+    def merge(session: Session) -> str:
+        known = session.scalars(select(Patient)).one()
+        kept = factories.patient(session, sex="female")
+        wanted = merging.Merge(kept.public_id, known.public_id, 1, 1, "同一人")
+        return merging.merge(session, wanted, actor=factories.NURSE, now=NOW).public_id
+
+    survivor = factories.done(department, merge)
+    later = {"计划": "2025-03-05 09:00", "入室": "2025-03-05 09:05", "出室": "2025-03-05 09:40"}
+    report = run(department, log_of(tmp_path, row("2", **later), chosen=chosen), chosen)
+    assert (counts(report), report.reasons) == ({"booked": 1}, {})
+    with department.read() as session:
+        whose = session.scalars(select(Patient.public_id).join(Appointment, Appointment.patient_id == Patient.id))
+        assert whose.all() == [survivor, survivor]
 
 
 def test_rooms_that_do_not_suffice_refuse_by_name_or_keep_a_fact_without_a_room(
