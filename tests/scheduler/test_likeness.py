@@ -7,11 +7,12 @@ import pytest
 
 from models import Patient
 from models.database import Database
-from scheduler import patients
+from scheduler import merging, patients
 from scheduler.actor import Actor
 from scheduler.errors import Conflict
+from scheduler.merging import Merge
 from scheduler.patients.entry import PatientEntry
-from scheduler.patients.likeness import Person, likeness
+from scheduler.patients.likeness import Person, likeness, pairs
 
 NURSE = Actor("user:nurse", "nurse")
 NOW = datetime(2026, 11, 23, 1, tzinfo=UTC)
@@ -88,6 +89,17 @@ def test_the_likeliest_are_named_first_and_nobody_twice(db: Database) -> None:
         far.public_id,
         near.public_id,
     ]
+
+
+def test_pairs_are_told_the_last_entered_first_and_without_merged_records(db: Database) -> None:
+    (first, *_, last) = [entered(db, str(number), anyway=True) for number in range(3)]
+    wanted = Merge(first.public_id, last.public_id, 1, 1, "同一人")
+    db.transact(lambda session, now: merging.merge(session, wanted, actor=NURSE, now=now), now=NOW)
+    entered(db, "4", name="李雷", anyway=True)
+    entered(db, "5", name="李雷", anyway=True)
+    with db.read() as session:
+        numbers = [(later.record_number, earlier.record_number) for later, earlier in pairs(session)]
+    assert numbers == [("5", "4"), ("1", "0")]
 
 
 def test_a_stranger_is_entered_without_a_question(db: Database) -> None:
