@@ -1,5 +1,6 @@
 """Merging over HTTP: listed, compared, merged with a reason, refused by name, taken apart; and who may."""
 
+from collections import Counter
 from datetime import timedelta
 from typing import Any
 
@@ -9,7 +10,7 @@ from flask.testing import FlaskClient
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
-from models import Patient
+from models import Audit, Patient
 from models.database import Database
 from tests import factories
 from tests.conftest import NOW
@@ -34,6 +35,12 @@ def merged(db: Database, patient: str) -> bool:
     with db.read() as session:
         row = session.scalars(select(Patient).where(Patient.public_id == patient)).one()
         return row.merged_into_id is not None
+
+
+def looks(db: Database) -> dict[str | None, int]:
+    """Return how many looks are recorded of each patient."""
+    with db.read() as session:
+        return Counter(session.scalars(select(Audit.patient).where(Audit.action == "view")))
 
 
 def test_records_of_one_name_and_birth_date_are_listed_and_lead_to_their_comparison(
@@ -63,6 +70,15 @@ def test_the_comparison_shows_what_differs_and_what_would_go_over(admin: FlaskCl
     for said in ("超声造影", "13900007788", "KEEP", "LOSE", "不同"):
         assert said in page
     assert not merged(department, lost)
+
+
+def test_the_comparison_is_a_look_at_both_records(admin: FlaskClient, department: Database) -> None:
+    kept, lost = two(department)
+    comparison(admin, kept, "")
+    assert looks(department) == {kept: 1}
+    for _ in range(2):
+        comparison(admin, kept, lost)
+    assert looks(department) == {kept: 1, lost: 1}
 
 
 def test_a_merge_leads_to_the_survivor_whose_page_takes_it_back(admin: FlaskClient, department: Database) -> None:

@@ -20,6 +20,7 @@ from scheduler.patients.likeness import NEWEST, Person, likeness, pairs
 from web import shell
 from web.errors import status_of
 from web.pages.forms import number
+from web.pages.viewing import note_view
 from web.policy import MERGE, policy
 from web.privacy import FULL_NAMES
 from web.site import site
@@ -76,13 +77,15 @@ def compare(patient: str) -> Response:
 
 
 def _compare(kept: str, other: str, *, notice: DomainError | None = None) -> Response:
-    """Draw the two records side by side, with what would go over and what stands in the way."""
+    """Draw the two records side by side, with what would go over and what stands in the way; the look is recorded."""
     with site().read() as session:
         survivor = patients.by_public_id(session, kept)
         try:
             pair = _pair(session, survivor, _meant(session, survivor, other)) if other else None
         except DomainError as error:
             pair, notice = None, notice or error
+    for seen in [survivor] if pair is None else [pair.kept.patient, pair.lost.patient]:
+        note_view(seen.public_id)
     status = 200 if notice is None else status_of(notice)
     return shell.page(
         "patients/merge.html",
