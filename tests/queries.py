@@ -10,12 +10,12 @@ from models.database import Database
 
 
 @contextmanager
-def asked(db: Database) -> Iterator[list[str]]:
-    """Collect the statements that the block sends."""
+def asked(db: Database, *kinds: str) -> Iterator[list[str]]:
+    """Collect the statements that the block sends: those that begin with one of `kinds`, SELECT unless told."""
     found: list[str] = []
 
     def hear(_: Any, __: Any, statement: str, *___: Any) -> None:
-        if statement.startswith("SELECT"):
+        if statement.startswith(kinds or "SELECT"):
             found.append(statement)
 
     event.listen(db.engine, "before_cursor_execute", hear)

@@ -14,6 +14,7 @@ from scheduler import booking
 from scheduler.patients import Flag
 from tests import factories
 from tests.conftest import Clock
+from tests.queries import asked
 from tests.web.people import form_token, signed_in
 from tests.web.test_book_page import forms, person, send
 
@@ -27,6 +28,11 @@ def booked(db: Database, protocol: str = "BX-FNA", **more: Any) -> tuple[str, st
     """Book and return (patient, appointment)."""
     made = factories.done(db, lambda session: factories.booked(session, protocol, **more))
     return made.patient.public_id, made.public_id
+
+
+def text_of(client: FlaskClient, patient: str) -> str:
+    """Return what a patient's page says, without its markup."""
+    return re.sub(r"\s+", " ", re.sub(r"<.*?>", " ", client.get(f"/patients/{patient}").text))
 
 
 def status(db: Database, appointment: str) -> str:
@@ -95,8 +101,7 @@ def test_the_history_tells_in_words_what_was_done_by_whom(nurse: FlaskClient, de
     send(nurse, form, reason="发热")
     (form,) = forms(nurse.get(f"/patients/{patient}").text, f"/patients/{patient}")
     send(nurse, form, record_number="T9", name="张晓明", sex="female", birth_date="1960-01-02")
-    page = re.sub(r"<.*?>|\s+", " ", nurse.get(f"/patients/{patient}").text)
-    page = re.sub(r" +", " ", page)
+    page = text_of(nurse, patient)
     assert "更正登记: 病案号、性别 · li" in page
     assert "取消 12-01 周二 08:00 · li · 发热" in page
     assert "登记 · nurse" in page
@@ -219,13 +224,29 @@ def test_stays_on_the_ward_are_listed(nurse: FlaskClient, department: Database) 
     assert "01 床" in page
 
 
-def test_every_look_at_a_patient_is_recorded(nurse: FlaskClient, department: Database) -> None:
+def looks(db: Database, patient: str) -> list[str]:
+    """Return who looked at a patient, once for every look that is recorded."""
+    with db.read() as session:
+        query = select(Audit.actor).where(Audit.action == "view", Audit.patient == patient)
+        return list(session.scalars(query.order_by(Audit.seq)))
+
+
+def test_every_look_at_a_patient_is_recorded_once_however_often_the_page_is_drawn(
+    app: Flask, nurse: FlaskClient, department: Database
+) -> None:
     patient = person(department)
-    for _ in range(2):
+    for _ in range(3):
         nurse.get(f"/patients/{patient}")
-    with department.read() as session:
-        looks = session.scalars(select(Audit.actor).where(Audit.action == "view", Audit.patient == patient)).all()
-    assert looks == ["user:li", "user:li"]
+    signed_in(app, "wang", "physician", "dr-01").get(f"/patients/{patient}")
+    assert looks(department, patient) == ["user:li", "user:wang"]
+
+
+def test_drawing_a_patient_again_writes_nothing(nurse: FlaskClient, department: Database) -> None:
+    patient, _ = booked(department)
+    nurse.get(f"/patients/{patient}")
+    with asked(department, "INSERT", "UPDATE", "BEGIN IMMEDIATE") as sent:
+        nurse.get(f"/patients/{patient}")
+    assert sent == []
 
 
 def test_a_patient_who_does_not_exist_is_not_found(nurse: FlaskClient) -> None:

@@ -23,6 +23,7 @@ from web.errors import status_of
 from web.i18n import local, localname, moment
 from web.pages.forms import version
 from web.pages.patient_form import begun, looking_alike, patient_entry
+from web.pages.viewing import note_view
 from web.pages.wishes import clock_of
 from web.policy import BOOK, MARK, MERGE, may, policy
 from web.privacy import FULL_NAMES
@@ -243,26 +244,10 @@ def _go(url: str) -> Response:
 
 def _show(public_id: str, *, notice: DomainError | None = None, entry: Any = None, at: str | None = None) -> Response:
     """Draw one patient's page; the look at it is recorded."""
-    here = site()
-
-    def look(session: Session, now: datetime) -> Look:
-        patient = patients.by_public_id(session, public_id)
-        own = patient.public_id
-        found = Look(
-            patient,
-            _bookings(session, own, now),
-            _stays(session, patient),
-            patients.likely(session, patient),
-            merging.merged_here(session, patient),
-            audit.of_patient(session, own, HISTORY),
-        )
-        audit.record(
-            session, actor=g.actor, now=now, action="view", entity="patient", entity_id=own, patient=own, changes=False
-        )
-        return found
-
-    seen = here.transact(look)
+    with site().read() as session:
+        seen = _look(session, patients.by_public_id(session, public_id), site().now())
     patient = seen.patient
+    note_view(patient.public_id)
     if patient.public_id != public_id:
         return _go(f"/patients/{patient.public_id}")  # an old address of a record that went into this one
     status = 200 if notice is None else status_of(notice)
@@ -279,7 +264,7 @@ def _show(public_id: str, *, notice: DomainError | None = None, entry: Any = Non
         at=at,
         minded={flag.code: flag for flag in read(patient.flags)},
         milestones=MILESTONES,
-        moment_now=moment(here.now()),
+        moment_now=moment(site().now()),
         may_book=may(BOOK),
         may_mark=may(MARK),
         may_merge=may(MERGE),
@@ -304,6 +289,17 @@ class Look:
         """Return when the booking an event tells of was to begin, as it stood then."""
         steps = (event.detail.get("after") or {}).get("steps")
         return datetime.fromisoformat(steps[0]["starts"]) if steps else None
+
+
+def _look(session: Session, patient: Patient, now: datetime) -> Look:
+    return Look(
+        patient,
+        _bookings(session, patient.public_id, now),
+        _stays(session, patient),
+        patients.likely(session, patient),
+        merging.merged_here(session, patient),
+        audit.of_patient(session, patient.public_id, HISTORY),
+    )
 
 
 def usual_reasons() -> list[str]:
