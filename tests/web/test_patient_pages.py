@@ -1,19 +1,21 @@
 """The patient pages: who is found, what is booked, what can be done about it, and that every look is recorded."""
 
 import re
+from datetime import timedelta
 from typing import Any
 
 import pytest
 from flask import Flask
 from flask.testing import FlaskClient
 from sqlalchemy import select
+from sqlalchemy.orm import Session
 
 from models import Audit, Patient
 from models.database import Database
-from scheduler import booking
+from scheduler import booking, ward
 from scheduler.patients import Flag
 from tests import factories
-from tests.conftest import Clock
+from tests.conftest import NOW, Clock
 from tests.queries import asked
 from tests.web.people import form_token, signed_in
 from tests.web.test_book_page import forms, person, send
@@ -222,6 +224,21 @@ def test_stays_on_the_ward_are_listed(nurse: FlaskClient, department: Database) 
     page = nurse.get(f"/patients/{patient}").text
     assert "在院" in page
     assert "01 床" in page
+
+
+def test_a_stay_says_where_a_lodger_lies_and_into_which_bed_of_ours_they_came(
+    nurse: FlaskClient, department: Database
+) -> None:
+    def work(session: Session) -> tuple[str, str]:
+        whom = factories.patient(session)
+        lodging = ward.Lodging(whom.public_id, "肝胆外科", NOW - timedelta(hours=2), NOW + timedelta(days=2))
+        return whom.public_id, ward.lodge(session, lodging, actor=factories.NURSE, now=NOW).public_id
+
+    patient, stay = factories.done(department, work)
+    assert "借住肝胆外科" in text_of(nurse, patient)
+    moved = {"version": None, "bed": "BED-06", "at": NOW, "actor": factories.NURSE, "now": NOW}
+    factories.done(department, lambda session: ward.transfer(session, stay, **moved))
+    assert "借住肝胆外科 → 06 床" in text_of(nurse, patient)
 
 
 def looks(db: Database, patient: str) -> list[str]:
