@@ -19,6 +19,7 @@ from web import policy as rights
 from web import shell
 from web.i18n import isoday
 from web.pages import board_rows, ward_rows
+from web.pages.figure_cards import this_month
 from web.policy import READ, policy
 from web.site import place, site, today
 
@@ -95,7 +96,13 @@ def _facts(session: Session, day: date, now: datetime) -> dict[str, Any]:
         "mine": _mine(session, starts, ends, now) if g.actor.resource else None,
         "on_call": roster.on_call(session, day),
         "todos": _todos(session, now) if rights.may(rights.BOOK) else [],
+        "cards": this_month(session, day, int(now.timestamp())) if _manages() else [],
     }
+
+
+def _manages() -> bool:
+    """Tell whether this reader looks after the department rather than its list: managers, who do not book."""
+    return rights.may(rights.MANAGE) and not rights.may(rights.BOOK)
 
 
 def _counts(session: Session, starts: datetime, ends: datetime, now: datetime) -> Counts:

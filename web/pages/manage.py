@@ -14,7 +14,7 @@ from scheduler.dayboard import Case
 from scheduler.indicators import Figure, Period
 from web import figure_words, shell
 from web.i18n import LOCALES, daylabel, language
-from web.pages import charts
+from web.pages import charts, figure_cards
 from web.pages.case_words import protocol_name
 from web.pages.wishes import year_of_ours
 from web.policy import MANAGE, policy
@@ -47,25 +47,20 @@ def figures() -> Response:
         unchanged = shell.unless_seen(version)
         if unchanged is not None:
             return unchanged
-        days = indicators.counted(session, asked.period, now=now)
-        before = indicators.counted(session, asked.period.before(), now=now)
+        found = figure_cards.figures(session, asked.period, grace=asked.grace, now=now)
         cases = indicators.behind(session, asked.figure, asked.period, grace=asked.grace, now=now)
-    found = [
-        indicators.figure(code, asked.period, days.values(), before.values(), grace=asked.grace)
-        for code in indicators.FIGURES
-    ]
+    here = _here(asked)
     opened = next(each for each in found if each.kind.code == asked.figure)
     response = shell.page(
         "manage/manage.html",
         asked=asked,
-        figures=found,
-        sparks={each.kind.code: charts.line([point.value for point in each.points]) for each in found},
+        cards=figure_cards.cards(found, lambda code: here(figure=code) + "#mg-open"),
         opened=opened,
         chart=_chart(opened),
         weekdays=charts.shares(opened.weekdays),
         cases=cases,
         kinds=indicators.KINDS,
-        here=_here(asked),
+        here=here,
         **_words(),
     )
     return shell.seen_as(response, version)

@@ -150,6 +150,10 @@
   }
   document.addEventListener("click", (event) => { if (!event.target.closest("details[data-toggle-key]")) closeHelp(); });
 
+  // A menu wider than a telephone begins where one is.
+  const here = document.querySelector(".np-nav [aria-current]");
+  if (here) here.closest(".np-nav").scrollLeft = here.offsetLeft - 12;
+
   window.np = { say, send, token };
   active();
 })();
