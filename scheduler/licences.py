@@ -13,7 +13,7 @@ from typing import Any
 from sqlalchemy import Row, select, update
 from sqlalchemy.orm import Session, selectinload
 
-from models import Appointment, Department, Privilege, ProtocolVersion, Resource, Slot, Step, to_seconds
+from models import PERSON_KINDS, Appointment, Department, Privilege, ProtocolVersion, Resource, Slot, Step, to_seconds
 from scheduler import audit, availability, catalogue
 from scheduler.actor import Actor
 from scheduler.engine.grid import local_date
@@ -59,7 +59,7 @@ def change(
     said = _reason(reason)
     _judge(licences)
     row = session.scalars(
-        select(Resource).where(Resource.code == code, Resource.kind != "patient").with_for_update(key_share=True)
+        select(Resource).where(Resource.code == code, Resource.kind.in_(PERSON_KINDS)).with_for_update(key_share=True)
     ).first()
     if row is None:
         raise NotFound("no-such-resource", resource=code)

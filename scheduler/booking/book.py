@@ -38,12 +38,13 @@ def book(session: Session, request: BookRequest, *, actor: Actor, now: datetime)
     if not request.placement.steps:
         raise Invalid("no-steps")
     patient = patients.by_public_id(session, request.patient)
-    settings = availability.settings(session)
-    version = _version(session, request, local_date(request.placement.steps[0].starts, settings.zone))
-    protocol = catalogue.meant(version, request.options)
     codes = {slot.resource for slot in rows.plans(request.placement)} | {patient.resource.code}
     locked = rows.lock(session, codes, lapsed_by=now)
     rows.release_expired(session, locked, now=now)
+    # Only now: whoever held the locks may have changed somebody's licences, and with them the department's revision.
+    settings = availability.settings(session)
+    version = _version(session, request, local_date(request.placement.steps[0].starts, settings.zone))
+    protocol = catalogue.meant(version, request.options)
     broken = violations(
         session,
         protocol,

@@ -12,9 +12,10 @@ from models.database import Database
 from scheduler import booking, department_file, licences
 from scheduler.actor import Actor
 from scheduler.engine.world import Licence
-from scheduler.errors import DomainError
+from scheduler.errors import DomainError, RuleBroken
 from tests import factories
 from tests.conftest import DEPARTMENT, NOW
+from tests.crossing import crossing
 
 ADMIN = Actor("user:admin", "administrator")
 WHO = "dr-03"
@@ -69,6 +70,24 @@ def test_who_is_booked_and_no_longer_licensed_is_named_and_stays_booked(departme
         assert [each.appointment for each in licences.unlicensed(session, WHO, now=NOW)] == [made.public_id]
 
 
+def test_whoever_books_while_a_licence_is_taken_away_is_judged_by_the_new_ones(department: Database) -> None:
+    change(department, until(date(2030, 1, 1)))
+    before = licences.mark_of(held(department))
+    person = factories.done(department, factories.patient)
+    with department.read() as session:
+        chosen = factories.placements(session, "BX-FNA", patient=person.public_id, operator=WHO)[0]
+    late = crossing(
+        department,
+        lambda session: licences.change(
+            session, WHO, until(date(2026, 11, 30)), seen=before, reason="换证", actor=ADMIN, now=NOW
+        ),
+        lambda session: factories.booked(session, "BX-FNA", whom=person, placement=chosen),
+    )
+    with pytest.raises(RuleBroken) as refusal:
+        late.result()
+    assert {each["code"] for each in refusal.value.facts["violations"]} == {"privilege-missing"}
+
+
 @pytest.mark.parametrize(
     ("wanted", "given", "code"),
     [
@@ -79,6 +98,7 @@ def test_who_is_booked_and_no_longer_licensed_is_named_and_stays_booked(departme
         (until(date(2030, 1, 1)), {"reason": "长" * 501}, "text-too-long"),
         (until(date(2030, 1, 1)), {"seen": "of another day"}, "licences-stale"),
         (until(date(2030, 1, 1)), {"code": "nobody", "seen": ""}, "no-such-resource"),
+        (until(date(2030, 1, 1)), {"code": "US-01", "seen": licences.mark_of(())}, "no-such-resource"),
         (until(date(2030, 1, 1)) * 41, {}, "licence-bad"),
     ],
 )
