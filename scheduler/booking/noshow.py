@@ -49,7 +49,8 @@ def came_after_all(
 
     Raises Conflict("nothing-to-undo"), SlotTaken where somebody was given one of its places, StaleVersion.
     """
-    before, locked = standing.lock(session, public_id, version)
+    before, locked = standing.lock(session, public_id, version, lapsed_by=now)
+    rows.release_expired(session, locked, now=now)
     stood = _stood(session, public_id)
     changed = [
         _with_status(visit, stood[visit.code], {visit.status})

@@ -141,14 +141,17 @@ def read(session: Session, public_id: str) -> Standing:
     return Standing(*row, tuple(Visit(*visit, tuple(held[visit.id]), happened[visit.id]) for visit in visits))
 
 
-def lock(session: Session, public_id: str, version: int | None) -> tuple[Standing, rows.Locked]:
+def lock(
+    session: Session, public_id: str, version: int | None, *, lapsed_by: datetime | None = None
+) -> tuple[Standing, rows.Locked]:
     """Lock all that an appointment holds, then itself; judge its version. None skips the judgement.
 
+    `lapsed_by` locks the lapsed holds beside it too (`rows.lock`).
     Every change raises the version, so what was read before the lock is still true when the version is.
     Raises NotFound, StaleVersion(expected, actual).
     """
     found = read(session, public_id)
-    locked = rows.lock(session, found.codes)
+    locked = rows.lock(session, found.codes, lapsed_by=lapsed_by)
     actual = session.execute(_VERSION, {"appointment": found.id}).scalar_one()
     if actual != found.version:
         found = read(session, public_id)

@@ -105,6 +105,17 @@ def test_it_cannot_be_taken_back_once_somebody_has_the_place(department: Databas
         assert booking.whole(session, made.public_id).status == "noshow"
 
 
+def test_a_lapsed_hold_on_the_place_is_released_when_the_no_show_is_taken_back(department: Database) -> None:
+    made = done(department, lambda session: booked(session, room="US-01"))
+    done(department, lambda session: missed(session, made))
+    hold = done(department, lambda session: booked(session, room="US-01", hold=True))
+    assert hold.hold_until is not None and hold.hold_until < made.steps[0].starts + HOUR / 2
+    assert done(department, lambda session: came(session, made)).status == "booked"
+    with department.read() as session:
+        assert booking.whole(session, hold.public_id).cancel_reason == "hold-expired"
+    assert invariants.faults(department) == []
+
+
 def test_a_closure_grows_into_the_place_and_keeps_it(department: Database) -> None:
     def work(session: Session) -> None:
         made = booked(session, "CEUS", room="CEUS-1", whom=patient(session))
