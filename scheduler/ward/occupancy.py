@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 
-from sqlalchemy import select
+from sqlalchemy import func, or_, select
 from sqlalchemy.orm import Session
 
 from models import (
@@ -17,6 +17,7 @@ from models import (
     Slot,
     Step,
     from_seconds,
+    to_seconds,
 )
 from scheduler import availability, taken
 from scheduler.engine.grid import day_start, local_date
@@ -124,13 +125,22 @@ def _bed_closures(session: Session, first: datetime, last: datetime) -> dict[int
 
 
 def _moves(session: Session, first: datetime, last: datetime, zone: str) -> dict[tuple[date, str], int]:
+    """Count who came into a bed of ours and who left the ward from one.
+
+    A lodger is admitted by, and discharged from, another ward, until a bed stay begins here.
+    """
     found: dict[tuple[date, str], int] = {}
-    for verb, column in (("admitted", Encounter.admitted_at), ("discharged", Encounter.discharged_at)):
-        # A lodger is admitted by, and discharged from, another ward.
-        ours = Encounter.status != "entered-in-error", Encounter.lodger_ward.is_(None)
-        query = select(column).where(*ours, column >= first, column < last)
-        for instant in session.scalars(query):
-            if instant is not None:
-                day = local_date(int(instant.timestamp()), zone)
+    begun = func.min(BedStay.starts)
+    ours = (
+        select(begun.label("admitted"), Encounter.discharged_at.label("discharged"))
+        .join(Encounter, Encounter.id == BedStay.encounter_id)
+        .where(BedStay.status == "active", Encounter.status != "entered-in-error")
+        .where(or_(Encounter.discharged_at.is_(None), Encounter.discharged_at >= first), BedStay.starts < last)
+        .group_by(Encounter.id)
+    )
+    for admitted, discharged in session.execute(ours):
+        for verb, instant in (("admitted", admitted), ("discharged", discharged)):
+            if instant is not None and first <= instant < last:
+                day = local_date(to_seconds(instant), zone)
                 found[day, verb] = found.get((day, verb), 0) + 1
     return found

@@ -346,6 +346,17 @@ def test_a_lodger_comes_home_to_a_bed_of_ours(department: Database) -> None:
     assert invariants.faults(department) == []
 
 
+def test_a_lodger_is_admitted_when_a_bed_of_ours_is_reached_and_discharged_from_it(department: Database) -> None:
+    yesterday = NOW - timedelta(days=1)
+    encounter = done(department, lambda session: lodged(session, at=yesterday))
+    home = done(department, lambda session: transfer(session, encounter, "BED-02", NOW - HOUR / 2))
+    moved = done(department, lambda session: transfer(session, home, "BED-03", NOW - HOUR / 4))
+    done(department, lambda session: discharge(session, moved, NOW))
+    with department.read() as session:
+        days = ward.occupancy(session, TODAY - timedelta(days=1), TODAY, now=NOW)
+    assert [(day.admissions, day.discharges) for day in days] == [(0, 0), (1, 1)]
+
+
 def test_a_bed_that_was_planned_for_a_lodger_is_free_for_others(department: Database) -> None:
     made = done(department, lambda session: booked(session, "AB-LIV-1"))
     came = made.steps[0].starts - timedelta(days=1)
