@@ -8,12 +8,14 @@ import pytest
 from flask import Flask
 from flask.testing import FlaskClient
 from sqlalchemy import func, select
+from sqlalchemy.orm import Session
 
 from models import ApiToken, Audit, LoginThrottle, User
 from models import Session as SessionRow
 from models.database import Database
 from scheduler.errors import Conflict, DomainError, Invalid, NotFound
 from tests.conftest import NOW, Clock
+from tests.crossing import crossing
 from tests.web.people import CHEAP, PASSWORD, add, form_token, sign_in, signed_in, token
 from web import accounts
 from web.accounts import demonstration, passwords, throttle, tidying
@@ -313,6 +315,24 @@ def test_accounts_that_cannot_be_are_refused(department: Database) -> None:
     assert refused(department, make("*")).code == "login-bad"
     assert refused(department, make("wu", role="king")).code == "unknown-role"
     assert refused(department, make("wu", resource="NOBODY")).code == "unknown-resource"
+
+
+def test_of_two_who_make_the_same_account_at_once_one_is_refused(department: Database) -> None:
+    def make(session: Session) -> None:
+        accounts.create_user(session, "li", "N", PASSWORD, "nurse", now=NOW, cost=CHEAP)
+
+    with pytest.raises(Conflict) as refusal:
+        crossing(department, make, make).result()
+    assert (refusal.value.code, refusal.value.facts) == ("login-taken", {"login": "li"})
+
+
+def test_of_two_who_make_the_same_token_at_once_one_is_refused(department: Database) -> None:
+    def make(session: Session) -> None:
+        accounts.issue_token(session, "his", "nurse", now=NOW)
+
+    with pytest.raises(Conflict) as refusal:
+        crossing(department, make, make).result()
+    assert (refusal.value.code, refusal.value.facts) == ("name-taken", {"name": "his"})
 
 
 def test_a_missing_account_cannot_be_changed(department: Database) -> None:

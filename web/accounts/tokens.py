@@ -6,6 +6,7 @@ import secrets
 from datetime import datetime, timedelta
 
 from sqlalchemy import select, update
+from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session
 
 from models import ApiToken
@@ -35,14 +36,22 @@ def issue_token(
     key_id, secret = secrets.token_hex(4), secrets.token_urlsafe(32)
     expires_at = None if expires_days is None else now + timedelta(days=expires_days)
     token = f"np_{key_id}_{secret}"
-    session.add(
-        ApiToken(name=name, key_id=key_id, digest=_digest(token), role=role, created_at=now, expires_at=expires_at)
-    )
+    row = ApiToken(name=name, key_id=key_id, digest=_digest(token), role=role, created_at=now, expires_at=expires_at)
+    _add(session, row)
     record(
         session, actor=actor, now=now, action="token-made", entity="token", entity_id=key_id, detail={"role": role},
         changes=False,
     )  # fmt: skip
     return token
+
+
+def _add(session: Session, row: ApiToken) -> None:
+    try:
+        with session.begin_nested():
+            session.add(row)
+            session.flush()
+    except IntegrityError as error:  # somebody took the same name since it was looked up
+        raise Conflict("name-taken", name=row.name) from error
 
 
 def find(session: Session, token: str, *, now: datetime) -> ApiToken | None:

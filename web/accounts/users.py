@@ -5,6 +5,7 @@ import secrets
 from datetime import datetime
 
 from sqlalchemy import select
+from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session
 
 from models import Resource, User
@@ -56,9 +57,18 @@ def create_user(
         demonstration=demonstration,
         created_at=now,
     )
-    session.add(user)
+    _add(session, user)
     _record(session, "user-made", user, actor, now, role=role)
     return user
+
+
+def _add(session: Session, user: User) -> None:
+    try:
+        with session.begin_nested():
+            session.add(user)
+            session.flush()
+    except IntegrityError as error:  # somebody took the same name since it was looked up
+        raise Conflict("login-taken", login=user.login) from error
 
 
 def set_password(
