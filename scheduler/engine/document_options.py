@@ -7,6 +7,8 @@ from scheduler.engine.document_steps import needs, phase_table, stay
 from scheduler.engine.entry import Entry
 from scheduler.engine.protocol import PHASES, Need, Option, Step
 
+MOST_OPTIONS = 16
+"""So many make at most 324 fullest sets (Moon and Moser 1965), each of which a reader of documents tries."""
 MOST_COUNTED = 20
 MOST_LENGTHENED = 10
 
@@ -18,6 +20,8 @@ _KEYS = {
 def options(top: Entry, steps: tuple[Step, ...]) -> tuple[Option, ...]:
     """Return the options in the document's order, each with a code of its own."""
     entries = top.children("option", "code", _KEYS)
+    if len(entries) > MOST_OPTIONS:
+        raise top.bad("out-of-range", "option", value=len(entries), low=0, high=MOST_OPTIONS)
     found: dict[str, Option] = {}
     for entry in entries:
         if entry.code("code") in found:
@@ -87,4 +91,5 @@ def _needs(entry: Entry, about: Iterable[Step], add: Iterable[str]) -> tuple[Nee
     present = [{phase for phase, _ in step.minutes} | set(add) for step in about]
     for phases in present:
         needs(entry, [phase for phase in PHASES if phase in phases])
-    return needs(entry, PHASES)
+    # What no step has does not come between two phases either.
+    return needs(entry, [phase for phase in PHASES if phase in set().union(*present)])

@@ -106,14 +106,15 @@ def _fullest_sets(protocol: Protocol) -> Iterator[dict[str, int]]:
 
 
 def _grown(left: list[Option], chosen: list[Option]) -> Iterator[list[Option]]:
-    """Yield the choices of the options left: with the next where it goes, without it where something excludes it."""
+    """Yield the choices of the options left: with the next where it goes, without it where another can keep it out."""
     if not left:
         yield chosen
         return
     option, rest = left[0], left[1:]
-    if all(not exclude(option, other) for other in chosen):
+    goes = _goes(option, chosen)
+    if goes:
         yield from _grown(rest, [*chosen, option])
-    if any(exclude(option, other) for other in (*chosen, *rest)):
+    if not goes or any(exclude(option, other) and _goes(other, chosen) for other in rest):
         yield from _grown(rest, chosen)
 
 

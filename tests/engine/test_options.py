@@ -220,6 +220,38 @@ def test_two_options_of_one_code_are_refused() -> None:
     assert (refused.value.entry, refused.value.reason) == ("option[ga].code", "duplicate-option")
 
 
+def test_a_need_over_phases_that_follow_each_other_in_its_step_is_taken() -> None:
+    look = {"role": "nurse", "kind": "nurse", "phases": ["procedure", "recovery"]}
+    protocol = with_options({"code": "x", "name": NAME, "steps": ["LOOK"], "add": {"recovery": 30}, "need": [look]})
+    (need,) = varied(protocol, {"x": 1}).steps[1].needs
+    assert need.phases == ("procedure", "recovery")
+
+
+def test_more_options_than_one_can_survey_are_refused() -> None:
+    many = [{"code": f"x{number}", "name": NAME} for number in range(17)]
+    with pytest.raises(BadProtocol) as refused:
+        with_options(*many)
+    assert (refused.value.entry, refused.value.reason) == ("option", "out-of-range")
+    assert refused.value.facts == {"value": 17, "low": 0, "high": 16}
+
+
+def test_the_most_sets_that_options_of_one_protocol_can_make_are_324() -> None:
+    """Moon and Moser 1965: threes and one four of which each excludes the rest of its own."""
+    groups = [range(3), range(3, 6), range(6, 9), range(9, 12), range(12, 16)]
+    options = [
+        {"code": f"x{one}", "name": NAME, "excludes": [f"x{other}" for other in group if other != one]}
+        for group in groups
+        for one in group
+    ]
+    assert len(list(variants(with_options(*options)))) == 16 + 324
+
+
+def test_an_option_that_excludes_all_the_others_makes_two_sets() -> None:
+    others = [{"code": f"x{number}", "name": NAME} for number in range(15)]
+    alone = {"code": "alone", "name": NAME, "excludes": [each["code"] for each in others]}
+    assert len(list(variants(with_options(*others, alone)))) == 16 + 2
+
+
 def test_options_that_are_right_alone_and_too_long_together_are_both_named() -> None:
     long, longer = [{"code": code, "name": NAME, "add": {"recovery": 800}} for code in ("x", "y")]
     with pytest.raises(BadProtocol) as refused:
