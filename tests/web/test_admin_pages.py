@@ -11,6 +11,7 @@ import pytest
 from flask import Flask
 from flask.testing import FlaskClient
 from sqlalchemy import select
+from sqlalchemy.orm import Session
 
 from models import ApiToken, Audit, Closure, ProtocolVersion, Resource, User
 from models.database import Database

@@ -8,7 +8,7 @@ from functools import lru_cache
 from flask import Response
 from flask_babel import gettext, ngettext
 from sqlalchemy import func, select
-from sqlalchemy.orm import Session
+from sqlalchemy.orm import Session, aliased
 
 from models import ApiToken, Department, JobRun, ProtocolVersion, Resource, User
 from models.resource import PERSON_KINDS
@@ -146,9 +146,17 @@ def _jobs(session: Session, now: datetime) -> Iterator[Hand]:
 
 
 def _versions(session: Session, on: date) -> Iterator[Hand]:
+    """Tell of what comes into force soon; a version that a higher one overtakes by then never will."""
+    higher = aliased(ProtocolVersion)
+    overtaken = select(higher.id).where(
+        higher.code == ProtocolVersion.code,
+        higher.version > ProtocolVersion.version,
+        higher.effective_from <= ProtocolVersion.effective_from,
+    )
     query = (
         select(ProtocolVersion.code, ProtocolVersion.version, ProtocolVersion.effective_from)
         .where(ProtocolVersion.effective_from > on, ProtocolVersion.effective_from <= on + AHEAD)
+        .where(~overtaken.exists())
         .order_by(ProtocolVersion.effective_from)
     )
     rows = session.execute(query).all()
