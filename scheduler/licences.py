@@ -7,7 +7,7 @@ there, the files win (docs/protocols.md).
 import hashlib
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import date, datetime, timedelta
 from typing import Any
 
 from sqlalchemy import Row, select, update
@@ -26,6 +26,10 @@ MOST = 40
 """Licences of one person; there are some sixteen families."""
 
 
+RENEWAL = timedelta(days=90)
+"""A licence that ends within this time is told, and as long after its end: a renewal takes about a quarter (est)."""
+
+
 @dataclass(frozen=True, slots=True)
 class Unlicensed:
     """A coming visit somebody is planned for without the licence it needs on its day."""
@@ -40,6 +44,29 @@ def held(row: Resource) -> tuple[Licence, ...]:
     """Return a person's licences by family, level and first day."""
     found = (Licence(each.family, each.level, each.valid_from, each.valid_to) for each in row.privileges)
     return tuple(sorted(found, key=lambda each: (each.family, -each.level, each.first, each.last)))
+
+
+def lasts(own: Iterable[Licence]) -> list[Licence]:
+    """Return the licences that none of the family, at their level or above, carries on; the soonest to end first."""
+    every = list(own)
+    ends = [each for each in every if not any(_carries_on(other, each) for other in every)]
+    return sorted(ends, key=lambda each: (each.last, each.family, each.level))
+
+
+def _carries_on(other: Licence, each: Licence) -> bool:
+    return other.family == each.family and other.level >= each.level and other.last > each.last
+
+
+def endings(own: Iterable[Licence], on: date) -> list[Licence]:
+    """Return the licences that end soon, or ended lately, and that nothing carries on."""
+    return [each for each in lasts(own) if abs(each.last - on) <= RENEWAL]
+
+
+def highest(own: Iterable[Licence], on: date) -> list[Licence]:
+    """Return what somebody may do on a day: the highest licence of each family that is valid then."""
+    valid = sorted((each for each in own if each.first <= on <= each.last), key=lambda each: each.level)
+    best = {each.family: each for each in valid}
+    return [best[family] for family in sorted(best)]
 
 
 def mark_of(licences: Iterable[Licence]) -> str:

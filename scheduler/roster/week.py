@@ -10,8 +10,8 @@ from datetime import date, timedelta
 from functools import cached_property
 from typing import Any
 
-from sqlalchemy import BigInteger, and_, case, func, select, type_coerce
-from sqlalchemy.orm import Session, aliased
+from sqlalchemy import BigInteger, case, func, select, type_coerce
+from sqlalchemy.orm import Session
 
 from models import (
     ACTIVE_STATUSES,
@@ -19,20 +19,17 @@ from models import (
     Closure,
     Department,
     Duty,
-    Privilege,
     Resource,
     Slot,
     from_seconds,
     to_seconds,
 )
-from scheduler import availability
+from scheduler import availability, licences
 from scheduler.engine.grid import Grid, Span
+from scheduler.engine.world import Licence
 from scheduler.roster.duties import SESSION_OF
 from scheduler.roster.halves import HalfDay, clipped, halves_of, joined, seconds
 from scheduler.roster.leave import KIND as LEAVE
-
-LICENCE_DAYS = 90
-"""A licence that ends sooner is marked: renewing one takes the hospital about a quarter (est)."""
 
 ON, PART, AWAY, CLOSED, OFF, HOLIDAY, EXTRA = "on", "part", "leave", "closed", "off", "holiday", "extra"
 """States of a half day: at work, partly away, on leave, shut for another reason, no session, a day off by the
@@ -45,15 +42,6 @@ FLOORED = ("physician", "nurse", "recorder")
 
 
 @dataclass(frozen=True, slots=True)
-class Ending:
-    """A licence that nobody has renewed: the family, the level and its last day."""
-
-    family: str
-    level: int
-    last: date
-
-
-@dataclass(frozen=True, slots=True)
 class Person:
     code: str
     kind: str
@@ -61,7 +49,8 @@ class Person:
     name_en: str
     title: str | None
     external: bool
-    endings: tuple[Ending, ...] = ()
+    endings: tuple[Licence, ...] = ()
+    """Licences that nobody has renewed, the soonest to end first."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -167,7 +156,6 @@ class _Reading:
         self.away = self._away()
         self.loads = self._loads()
         self.duties = self._duties()
-        self.endings = self._endings()
 
     def people(self, codes: Collection[str]) -> Iterable[Any]:
         query = select(
@@ -189,12 +177,13 @@ class _Reading:
         return {day: (each.name_zh, each.name_en) for day, each in special if each is not None}
 
     def line(self, row: Any) -> Line:
-        person = Person(
-            row.code, row.kind, row.name_zh, row.name_en, row.title, row.external, self.endings.get(row.id, ())
-        )
+        person = Person(row.code, row.kind, row.name_zh, row.name_en, row.title, row.external, self._endings(row.code))
         duties = self.duties.get(row.id, {})
         halves = tuple(self._half(row, at, place, duties.get(at.date, ())) for place, at in enumerate(self.spans))
         return Line(person, halves, duties)
+
+    def _endings(self, code: str) -> tuple[Licence, ...]:
+        return tuple(licences.endings(self.facts.resources[code].licences, self.today))
 
     def _half(self, row: Any, at: HalfDay, place: int, duties: tuple[DutyTold, ...]) -> Half:
         sessions = self._open(row.schedule_id, at)
@@ -273,27 +262,4 @@ class _Reading:
         for row in self.session.execute(query):
             told = DutyTold(row.kind, row.place, row.note)
             found[row.resource_id][row.date] = (*found[row.resource_id].get(row.date, ()), told)
-        return found
-
-    def _endings(self) -> dict[int, tuple[Ending, ...]]:
-        """Return licences that end (or ended) within LICENCE_DAYS and that no later or higher one carries on."""
-        later = aliased(Privilege)
-        carried = select(later.id).where(
-            and_(
-                later.resource_id == Privilege.resource_id,
-                later.family == Privilege.family,
-                later.level >= Privilege.level,
-                later.valid_to > Privilege.valid_to,
-            )
-        )
-        span = timedelta(days=LICENCE_DAYS)
-        query = (
-            select(Privilege.resource_id, Privilege.family, Privilege.level, Privilege.valid_to)
-            .where(Privilege.valid_to >= self.today - span, Privilege.valid_to <= self.today + span)
-            .where(~carried.exists())
-            .order_by(Privilege.valid_to, Privilege.family)
-        )
-        found: dict[int, tuple[Ending, ...]] = {}
-        for row in self.session.execute(query):
-            found[row.resource_id] = (*found.get(row.resource_id, ()), Ending(row.family, row.level, row.valid_to))
         return found

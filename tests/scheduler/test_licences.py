@@ -122,6 +122,28 @@ def test_a_change_that_changes_nothing_is_refused(department: Database) -> None:
     assert refused.value.code == "licences-unchanged"
 
 
+def lic(family: str, level: int, last: date, first: date = date(2020, 1, 1)) -> Licence:
+    return Licence(family, level, first, last)
+
+
+def test_a_licence_ends_unless_one_of_its_level_carries_it_on() -> None:
+    on = date(2026, 12, 1)
+    four, two = lic("biopsy", 4, date(2026, 11, 20)), lic("biopsy", 2, date(2030, 1, 1))
+    renewed, higher = lic("ceus", 1, on), lic("ceus", 2, date(2030, 1, 1))
+    near, far, old = (
+        lic(code, 1, on + days) for code, days in (("a", timedelta(90)), ("b", timedelta(91)), ("c", timedelta(-91)))
+    )
+    assert licences.endings([far, near, old, four, two, renewed, higher], on) == [four, near]
+    assert licences.lasts([two, four]) == [four, two]
+
+
+def test_of_a_family_the_highest_licence_that_is_valid_on_the_day_counts() -> None:
+    on = date(2026, 12, 1)
+    over, valid, low = lic("biopsy", 4, date(2026, 11, 30)), lic("biopsy", 2, on), lic("biopsy", 1, on)
+    coming = lic("ire", 3, date(2030, 1, 1), first=date(2026, 12, 2))
+    assert licences.highest([low, over, valid, coming], on) == [valid]
+
+
 @pytest.fixture
 def folder(tmp_path: Path) -> Path:
     for path in DEPARTMENT.rglob("*"):

@@ -373,6 +373,30 @@ def test_a_licence_is_ended_with_a_reason_and_who_is_booked_without_it_is_listed
     assert "dr-03" in boss.get("/admin/people").text.split("<tr>")[2]
 
 
+@pytest.mark.parametrize(
+    ("licences_", "said", "state"),
+    [
+        ([(4, date(2026, 11, 30)), (2, date(2030, 1, 1))], "2", "已到期"),
+        ([(4, date(2030, 1, 1)), (2, date(2026, 11, 30))], "4", None),
+        ([(2, date(2027, 2, 20))], "2", "将到期"),
+        ([(2, date(2020, 1, 2))], None, "已到期"),
+    ],
+)
+def test_the_list_says_what_is_held_today_and_what_ends(
+    boss: FlaskClient, department: Database, licences_: list[tuple[int, date]], said: str | None, state: str | None
+) -> None:
+    def give(session: Session) -> None:
+        row = session.scalars(select(Resource).where(Resource.code == "dr-03")).one()
+        wanted = [Licence("biopsy", level, date(2020, 1, 1), last) for level, last in licences_]
+        seen, actor = licences.mark_of(licences.held(row)), Actor("user:boss", "administrator")
+        licences.change(session, "dr-03", wanted, seen=seen, reason="换证", actor=actor, now=NOW)
+
+    factories.done(department, give)
+    row = boss.get("/admin/people?q=dr-03").text.split("<tbody>")[1]
+    assert re.findall(r'np-tag">[^<]*? (\d)<', row) == ([said] if said else [])
+    assert [word for word in ("已到期", "将到期") if word in row] == ([state] if state else [])
+
+
 def test_licences_that_cannot_be_meant_are_refused_and_kept_in_the_form(boss: FlaskClient) -> None:
     page = boss.get("/admin/people/dr-03").text
     (form,) = forms(page, "/admin/people/dr-03")
@@ -522,11 +546,24 @@ def test_the_overview_lists_what_needs_a_hand(boss: FlaskClient, department: Dat
 
     factories.done(department, work)
     page = boss.get("/admin").text
-    assert "授权已到期或即将到期的人员：1 人" in page
+    assert "授权已到期或即将到期的人员：2 人" in page  # dr-17 ends 2027-02-28
     assert "2026-12-20" in page
     assert "缺少 2027 年节假日表" in page
     assert "在此处修改过授权的人员：1 人" in page
     assert "尚无后台任务运行" in page
+
+
+def test_the_overview_leaves_out_a_version_that_never_comes_into_force(boss: FlaskClient, department: Database) -> None:
+    def publish(session: Session) -> None:
+        factories.published(session)
+        for version, day in ((2, "2026-12-20"), (3, "2026-12-10"), (4, "2026-12-24")):
+            factories.published(session, version=version, effective_from=day)
+
+    factories.done(department, publish)
+    page = boss.get("/admin").text
+    assert "2026-12-10 OPT 3" in page
+    assert "2026-12-24 OPT 4" in page
+    assert "OPT 2" not in page
 
 
 def test_the_overview_says_when_jobs_are_late(boss: FlaskClient, department: Database, clock: Clock) -> None:

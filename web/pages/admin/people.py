@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable
 from dataclasses import dataclass
-from datetime import date, datetime, timedelta
+from datetime import date, datetime
 from typing import Any
 
 from flask import Response, g, request
@@ -20,29 +20,22 @@ from web.pages.admin.blueprint import admin, changed, day_of, matching
 from web.policy import ADMINISTER, OVERSEE, may, policy
 from web.site import site, today
 
-SOON = timedelta(days=60)
-"""A licence that ends within this time is shown as ending: a renewal takes weeks."""
-
 TRACED = 20
 """Past changes shown on a person's page, the newest first."""
 
 
 @dataclass(frozen=True, slots=True)
 class Person:
-    """One member of staff. `ends` is the last day of what is held today and ends first; `state` says how near."""
+    """One member of staff, with all licences and those of the day. `ends` is the day that needs a hand first, and
+    `state` says how near it is: none, over, soon or valid."""
 
     row: Resource
     licences: tuple[Licence, ...]
+    today: list[Licence]
     ends: date | None
     state: str
     edited: bool
     """True: what stands here is no longer what the department's files say."""
-
-    @property
-    def today(self) -> list[Licence]:
-        """Licences that are not over, the highest of each family."""
-        best = {each.family: each for each in sorted(self.licences, key=lambda each: each.level)}
-        return sorted(best.values(), key=lambda each: each.family)
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,15 +76,23 @@ def staff(session: Session, on: date) -> list[Person]:
 def person(row: Resource, on: date) -> Person:
     """Return a person with what is held, and how near its end is."""
     held = licences.held(row)
-    ends = min((max(_lasts(held, family)) for family in {each.family for each in held}), default=None)
-    state = "none" if ends is None else "over" if ends < on else "soon" if ends <= on + SOON else "valid"
-    return Person(
-        row, held, ends, state, bool(held or row.licences_digest) and row.licences_digest != licences.mark_of(held)
-    )
+    edited = bool(held or row.licences_digest) and row.licences_digest != licences.mark_of(held)
+    ends = _ends(held, on)
+    return Person(row, held, licences.highest(held, on), ends, _state(ends, on), edited)
 
 
-def _lasts(held: Iterable[Licence], family: str) -> list[date]:
-    return [each.last for each in held if each.family == family]
+def _ends(held: Iterable[Licence], on: date) -> date | None:
+    """Return the last day of what ends, or ended lately, first; of the last there was where all is long over."""
+    days = [each.last for each in licences.lasts(held)]
+    return next((day for day in days if day >= on - licences.RENEWAL), days[-1] if days else None)
+
+
+def _state(ends: date | None, on: date) -> str:
+    if ends is None:
+        return "none"
+    if ends < on:
+        return "over"
+    return "soon" if ends <= on + licences.RENEWAL else "valid"
 
 
 def _by_urgency(each: Person) -> tuple[int, date, int]:
@@ -190,7 +191,6 @@ def _show(code: str, *, notice: DomainError | None = None, status: int = 200) ->
             done=request.args.get("done"),
             may_edit=may(ADMINISTER),
             on=on,
-            soon=on + SOON,
         )
 
 
