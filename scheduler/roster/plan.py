@@ -70,7 +70,8 @@ def as_it_is(line: Line, day: date) -> DayPlan:
 def _half_as_it_is(half: Half) -> HalfPlan:
     if half.state == AWAY:
         return HalfPlan(LEAVE, reason=half.reason)
-    if half.state in (PART, CLOSED):
+    # Partly shut for anything but leave is worked, as far as it is open: no wish can mend it, and none need.
+    if half.state == CLOSED or (half.state == PART and half.on_leave):
         return HalfPlan(MIXED, half.place, half.reason)
     if half.place is not None or half.state == "extra":
         return HalfPlan(WORK, half.place)

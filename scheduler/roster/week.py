@@ -65,6 +65,8 @@ class Half:
     place: str | None = None
     reason: str | None = None
     """Why somebody is away, for those who keep the roster."""
+    on_leave: bool = False
+    """True: leave has a share in being away, wholly or partly."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -188,11 +190,12 @@ class _Reading:
     def _half(self, row: Any, at: HalfDay, place: int, duties: tuple[DutyTold, ...]) -> Half:
         sessions = self._open(row.schedule_id, at)
         session_duty = next((duty for duty in duties if duty.kind == SESSION_OF[at.half]), None)
-        state, minutes, reason = self._state(row.id, at, sessions)
+        state, minutes, reason, on_leave = self._state(row.id, at, sessions)
         if session_duty is not None and state in (OFF, HOLIDAY):
             state = EXTRA
         bookings, booked = self.loads.get((row.id, place), (0, 0))
-        return Half(at, state, minutes, bookings, booked, session_duty.place if session_duty else None, reason)
+        at_place = session_duty.place if session_duty else None
+        return Half(at, state, minutes, bookings, booked, at_place, reason, on_leave)
 
     def _open(self, schedule: int | None, at: HalfDay) -> tuple[Span, ...]:
         """Return the sessions of a schedule in a half day; holidays are taken out already."""
@@ -203,24 +206,24 @@ class _Reading:
             self.open[schedule] = {half: clipped(spans, window) for half, window in self.spans.items()}
         return self.open[schedule][at]
 
-    def _state(self, person: int, at: HalfDay, sessions: tuple[Span, ...]) -> tuple[str, int, str | None]:
-        """Return the state, the minutes left over and the reason for being away."""
+    def _state(self, person: int, at: HalfDay, sessions: tuple[Span, ...]) -> tuple[str, int, str | None, bool]:
+        """Return the state, the minutes left over, the reason for being away and whether some of it is leave."""
         if not sessions:
             off = self.facts.calendar.kind(at.date) == "off"
-            return (HOLIDAY if off else OFF), 0, None
+            return (HOLIDAY if off else OFF), 0, None, False
         whole = seconds(sessions)
         away = [each for each in self.away.get(person, ()) if each[0].overlaps(self.spans[at])]
         if not away:
-            return ON, whole // 60, None
+            return ON, whole // 60, None, False
         shut = joined(span for span, _, _ in away)
         gone = sum(seconds(clipped(shut, each)) for each in sessions)
         if gone == 0:
-            return ON, whole // 60, None
+            return ON, whole // 60, None, False
         on_leave = [reason for _, kind, reason in away if kind == LEAVE]
         reason = next((each for each in on_leave if each), None)
         if gone < whole:
-            return PART, (whole - gone) // 60, reason
-        return (AWAY if on_leave else CLOSED), 0, reason
+            return PART, (whole - gone) // 60, reason, bool(on_leave)
+        return (AWAY if on_leave else CLOSED), 0, reason, bool(on_leave)
 
     def _away(self) -> dict[int, list[tuple[Span, str, str | None]]]:
         starts, ends = from_seconds(self.grid.origin), from_seconds(self.grid.end)

@@ -13,7 +13,7 @@ from sqlalchemy.orm import Session
 from calendars import roster as files
 from models import Audit, Closure, Duty, Resource
 from models.database import Database
-from scheduler import roster
+from scheduler import closures, roster
 from scheduler.errors import Conflict
 from scheduler.roster import AM, PM, DutyEntry, HalfDay, LeaveEntry
 from tests.calendars.books import TUESDAY, month
@@ -108,6 +108,22 @@ def test_what_was_agreed_to_is_stored_or_nothing(department: Database) -> None:
         assert session.scalars(select(Closure.reason)).all() == ["sick"]
     seen = done(department, agreed)
     assert len(done(department, lambda session: store(session, ["nurse-01", "年"], seen=seen)).changes) == 1
+
+
+@pytest.mark.parametrize(
+    ("cell", "changes", "after"), [("班", 0, "班"), ("空", 0, "班"), ("年/班", 1, "年/班"), ("US-01/班", 1, "US-01/班")]
+)
+def test_a_half_day_that_is_partly_shut_but_not_for_leave_counts_as_worked(
+    department: Database, cell: str, changes: int, after: str
+) -> None:
+    def work(session: Session) -> None:
+        shut = closures.ClosureEntry("nurse-01", "closure", NOW, NOW + timedelta(hours=1))
+        closures.record(session, shut, actor=MANAGER, now=NOW)
+        assert len(store(session, ["nurse-01", cell]).changes) == changes
+        assert week(session, "nurse-01")["1"] == after
+        assert store(session, ["nurse-01", cell]).changes == ()
+
+    done(department, work)
 
 
 @pytest.mark.parametrize("language", ["zh", "en"])
