@@ -101,9 +101,11 @@ def import_roster(installation: Installation, file: Path, dry_run: bool) -> None
 
 
 def _stored(db: Database, content: bytes, name: str, dry_run: bool) -> roster.Preview:
+    sheets = roster.unpack(content, name)  # here, lest everybody else's writing waits for it
+
     def work(session: Session, now: datetime) -> roster.Preview:
         today = availability.today(session, now)
-        wishes = roster.read(session, content, name, today=today)
+        wishes = roster.read(session, sheets, today=today)
         if dry_run:
             return roster.look(session, wishes, today=today)
         return roster.store(session, wishes, name, actor=SYSTEM, now=now)

@@ -6,7 +6,8 @@ what stands and make it true by the roster's own verbs). `template` writes the s
 
 from calendars.roster.faults import BadRoster
 from calendars.roster.importing import Preview, look, read, store
+from calendars.roster.reading import Sheet, unpack
 from calendars.roster.signs import written
 from calendars.roster.template import month_book
 
-__all__ = ["BadRoster", "Preview", "look", "month_book", "read", "store", "written"]
+__all__ = ["BadRoster", "Preview", "Sheet", "look", "month_book", "read", "store", "unpack", "written"]

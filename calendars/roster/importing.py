@@ -1,14 +1,15 @@
 """A roster file against the roster: what would change and whom it hits, and all of it made true or nothing."""
 
 import hashlib
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
 
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
-from calendars.roster import reading, signs
+from calendars.roster import signs
+from calendars.roster.reading import Sheet
 from calendars.roster.sheets import Known, wishes_of
 from models import PERSON_KINDS, Resource
 from scheduler import audit, availability
@@ -35,9 +36,9 @@ class Preview:
         return hashlib.sha256(repr(self.changes).encode()).hexdigest()[:24]
 
 
-def read(session: Session, content: bytes, file: str, *, today: date) -> Wishes:
-    """Return what a file asks for. Raises BadRoster: for the file as a whole, or with every fault in its cells."""
-    return wishes_of(reading.sheets(content, file), known(session, today))
+def read(session: Session, sheets: Sequence[Sheet], *, today: date) -> Wishes:
+    """Return what the sheets of a file ask for. Raises BadRoster with every fault in their cells."""
+    return wishes_of(sheets, known(session, today))
 
 
 def look(session: Session, wishes: Wishes, *, today: date) -> Preview:

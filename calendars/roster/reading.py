@@ -34,7 +34,7 @@ class Sheet:
     merged: tuple[str, ...]
 
 
-def sheets(content: bytes, file: str) -> tuple[Sheet, ...]:
+def unpack(content: bytes, file: str) -> tuple[Sheet, ...]:
     """Return the visible sheets that have anything in them.
 
     Raises BadRoster: roster-too-large, roster-encrypted, roster-old-excel, roster-text-file, roster-not-excel,

@@ -24,7 +24,7 @@ FIRST, LAST = date(2026, 12, 1), date(2026, 12, 31)
 
 
 def wishes(session: Session, *rows: Sequence[Any], content: bytes = b"") -> Any:
-    return files.read(session, content or month(*rows), "roster.xlsx", today=TUESDAY)
+    return files.read(session, files.unpack(content or month(*rows), "roster.xlsx"), today=TUESDAY)
 
 
 def store(session: Session, *rows: Sequence[Any], content: bytes = b"", **more: Any) -> files.Preview:

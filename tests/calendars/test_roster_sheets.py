@@ -11,7 +11,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from calendars.roster import BadRoster, signs
-from calendars.roster.reading import LARGEST_FILE, LARGEST_UNPACKED, MOST_COLUMNS, MOST_ROWS, sheets
+from calendars.roster.reading import LARGEST_FILE, LARGEST_UNPACKED, MOST_COLUMNS, MOST_ROWS, unpack
 from calendars.roster.sheets import Known, letters, wishes_of
 from calendars.roster.signs import UnknownSign, meant
 from scheduler.roster.plan import ANY_REASON, LEAVE, PLAN, WORK, DayPlan, HalfPlan
@@ -36,7 +36,7 @@ def away(reason: str) -> HalfPlan:
 
 
 def read(content: bytes) -> dict[tuple[str, date], DayPlan]:
-    return wishes_of(sheets(content, "roster.xlsx"), KNOWN)
+    return wishes_of(unpack(content, "roster.xlsx"), KNOWN)
 
 
 def faults(content: bytes) -> list[tuple[str, str, str]]:

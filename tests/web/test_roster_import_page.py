@@ -2,6 +2,7 @@
 
 import base64
 import re
+from concurrent.futures import ThreadPoolExecutor
 from io import BytesIO
 from typing import Any
 
@@ -110,6 +111,14 @@ def test_an_answer_that_is_not_our_forms_is_refused(manager: FlaskClient, depart
     page = send(manager, GOOD).text
     assert agree(manager, page, content=content).status_code == 422
     assert stored(department) == 0
+
+
+def test_a_workbook_is_unpacked_while_another_writes(manager: FlaskClient, department: Database) -> None:
+    page = send(manager, GOOD).text
+    junk = base64.b64encode(b"PK\x03\x04 and no workbook").decode()
+    with ThreadPoolExecutor(1) as pool, department.turn():
+        answer = pool.submit(agree, manager, page, content=junk).result(timeout=10)
+    assert answer.status_code == 422
 
 
 @pytest.mark.parametrize(("query", "days"), [("?month=2026-12", 31), ("?week=2026-12-03", 7), ("", 7)])

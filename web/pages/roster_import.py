@@ -3,6 +3,7 @@
 import base64
 import binascii
 from calendar import monthrange
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 from typing import Any
@@ -13,7 +14,7 @@ from flask_babel import gettext
 from sqlalchemy.orm import Session
 
 from calendars import roster as files
-from calendars.roster import BadRoster, Preview, signs
+from calendars.roster import BadRoster, Preview, Sheet, signs
 from calendars.roster.sheets import shown
 from scheduler.errors import Conflict, DomainError, Invalid
 from web import errors, i18n, shell
@@ -56,8 +57,9 @@ def look() -> Response:
         return _page(error=Invalid("no-file"))
     sent = Sent(shown(file.filename), file.read())
     try:
+        sheets = files.unpack(sent.content, sent.name)
         with site().read() as session:
-            return _looked(session, sent)
+            return _looked(session, sent, sheets)
     except BadRoster as refused:
         return _page(error=refused, sent=sent)
 
@@ -69,14 +71,15 @@ def apply() -> Response:
     sent = _agreed()
 
     def work(session: Session, now: datetime) -> Preview:
-        wishes = files.read(session, sent.content, sent.name, today=today())
+        wishes = files.read(session, sheets, today=today())
         return files.store(session, wishes, sent.name, seen=request.form.get("seen", ""), actor=g.actor, now=now)
 
     try:
+        sheets = files.unpack(sent.content, sent.name)  # outside, lest everybody else's writing waits for it
         done = site().transact(work)
     except Conflict as changed:
         with site().read() as session:
-            return _looked(session, sent, error=changed)
+            return _looked(session, sent, sheets, error=changed)
     except BadRoster as refused:
         return _page(error=refused, sent=sent)
     with site().read() as session:
@@ -91,8 +94,8 @@ def _agreed() -> Sent:
     return Sent(shown(request.form.get("name", "")), content)
 
 
-def _looked(session: Session, sent: Sent, *, error: DomainError | None = None) -> Response:
-    wishes = files.read(session, sent.content, sent.name, today=today())
+def _looked(session: Session, sent: Sent, sheets: Sequence[Sheet], *, error: DomainError | None = None) -> Response:
+    wishes = files.read(session, sheets, today=today())
     preview = files.look(session, wishes, today=today())
     return _page(preview=preview, sent=sent, error=error, names=Names.load(session))
 
