@@ -5,7 +5,6 @@ from typing import Any
 
 from sqlalchemy.orm import Session
 
-from models import Appointment
 from models.database import Database
 from scheduler import booking, closures, ward
 from scheduler.closures import ClosureEntry
@@ -32,7 +31,7 @@ def fill(db: Database) -> None:
     _mark(db, done, "called", "in-room", "started", "ended", "out")
     _mark(db, running, "in-room", "started")
     _cancel(db, cancelled)
-    db.transact(lambda session, now: _miss(session, missed), now=ELEVEN)
+    _miss(db, missed)
     _book(db, "程欢", "CP-TACE-ABL-S", NOW + timedelta(days=1))
     _book(db, "孙丽丽", "AB-LIV-1", NOW + timedelta(days=1), hold=True)
     stay = _book(db, NAMES[1], "AB-LIV-1", NOW)
@@ -68,13 +67,12 @@ def _cancel(db: Database, appointment: str) -> None:
     )
 
 
-def _miss(session: Session, appointment: str) -> None:
-    whole: Appointment = booking.whole(session, appointment)
-    whole.status = "noshow"
-    for step in whole.steps:
-        step.status = "noshow"
-        for slot in step.slots:
-            slot.status = "noshow"
+def _miss(db: Database, appointment: str) -> None:
+    def work(session: Session) -> None:
+        step = booking.whole(session, appointment).steps[0].code
+        booking.noshow(session, appointment, version=None, step=step, actor=NURSE, now=ELEVEN)
+
+    factories.done(db, work, now=ELEVEN)
 
 
 def _admit(session: Session, appointment: str) -> None:
