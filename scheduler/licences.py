@@ -14,14 +14,13 @@ from sqlalchemy import Row, select, update
 from sqlalchemy.orm import Session, selectinload
 
 from models import PERSON_KINDS, Appointment, Department, Privilege, ProtocolVersion, Resource, Slot, Step, to_seconds
-from scheduler import audit, availability, catalogue
+from scheduler import audit, availability, catalogue, texts
 from scheduler.actor import Actor
 from scheduler.engine.grid import local_date
 from scheduler.engine.protocol import Need
 from scheduler.engine.world import Licence
 from scheduler.errors import Conflict, Invalid, NotFound
 
-LONGEST_REASON = 500
 MOST = 40
 """Licences of one person; there are some sixteen families."""
 
@@ -83,7 +82,7 @@ def change(
     Invalid("reason-missing" | "text-too-long" | "licence-bad" | "licence-twice" | "licences-unchanged"),
     Conflict("licences-stale").
     """
-    said = _reason(reason)
+    said = texts.reason(reason)
     _judge(licences)
     row = session.scalars(
         select(Resource).where(Resource.code == code, Resource.kind.in_(PERSON_KINDS)).with_for_update(key_share=True)
@@ -114,15 +113,6 @@ def change(
         detail=detail | {"unlicensed": len(left)},
     )
     return left
-
-
-def _reason(text: str) -> str:
-    said = text.strip()
-    if not said:
-        raise Invalid("reason-missing")
-    if len(said) > LONGEST_REASON:
-        raise Invalid("text-too-long", field="reason", limit=LONGEST_REASON)
-    return said
 
 
 def _judge(licences: Sequence[Licence]) -> None:

@@ -15,16 +15,13 @@ from sqlalchemy.exc import DBAPIError
 from sqlalchemy.orm import Session, aliased
 
 from models import ACTIVE_STATUSES, FAR_FUTURE, Appointment, Encounter, Patient, Resource, Slot, Step
-from scheduler import audit, outbox, patients
+from scheduler import audit, outbox, patients, texts
 from scheduler.actor import Actor
 from scheduler.booking import rows
 from scheduler.booking.telling import tell
 from scheduler.errors import Conflict, Invalid, NotFound, StaleVersion
 from scheduler.patients.flags import read, stored
 from scheduler.patients.record import reindex
-from scheduler.patients.texts import clean_text
-
-LONGEST_REASON = 500
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,7 +53,7 @@ def merge(session: Session, wanted: Merge, *, actor: Actor, now: datetime) -> Pa
     Raises NotFound("unknown-patient"), Invalid("same-record" | "reason-missing" | "text-too-long"), StaleVersion,
     Conflict("merge-overlap") with `clashes`: what one person cannot have at once.
     """
-    reason = _reason(wanted.reason)
+    reason = texts.reason(wanted.reason)
     survivor, loser = (patients.by_public_id(session, each) for each in (wanted.survivor, wanted.loser))
     if survivor is loser:
         raise Invalid("same-record")
@@ -79,7 +76,7 @@ def separate(session: Session, public_id: str, *, reason: str, actor: Actor, now
     Flags that came with it stay too: a warning too many does less harm than one too few. Raises
     NotFound("unknown-patient"), Invalid("reason-missing" | "text-too-long"), Conflict("not-merged" | "merged-further").
     """
-    reason = _reason(reason)
+    reason = texts.reason(reason)
     loser = session.scalar(select(Patient).where(Patient.public_id == public_id))
     if loser is None:
         raise NotFound("unknown-patient", patient=public_id)
@@ -160,12 +157,6 @@ def _overlap(found: Iterable[Clash]) -> Conflict:
 
 
 # --- Locks and judgements.
-
-
-def _reason(text: str) -> str:
-    if not text.strip():
-        raise Invalid("reason-missing")
-    return clean_text("reason", text, LONGEST_REASON)
 
 
 def _lock(session: Session, both: tuple[Patient, Patient], source: Patient, now: datetime) -> rows.Locked:

@@ -6,7 +6,7 @@ from sqlalchemy import delete, select
 from sqlalchemy.orm import Session
 
 from models import Appointment, Departure, Slot, Step, from_seconds
-from scheduler import availability, catalogue, lifecycle
+from scheduler import availability, catalogue, lifecycle, texts
 from scheduler.actor import Actor
 from scheduler.booking import rows
 from scheduler.booking.propose import check_again, touches
@@ -14,8 +14,6 @@ from scheduler.booking.requests import Override
 from scheduler.booking.telling import summary, tell
 from scheduler.engine.world import Placement, SlotPlan, StepPlan
 from scheduler.errors import Conflict, Invalid
-
-LONGEST_REASON = 500
 
 
 def confirm(session: Session, public_id: str, *, version: int | None, actor: Actor, now: datetime) -> Appointment:
@@ -67,13 +65,9 @@ def cancel(
 ) -> Appointment:
     """Cancel every step that is not over and free all it held; done steps stay done.
 
-    Raises Invalid("reason-missing"), Conflict("already-over") when nothing is left to cancel.
+    Raises Invalid as `texts.reason` does, Conflict("already-over") when nothing is left to cancel.
     """
-    said = reason.strip()
-    if not said:
-        raise Invalid("reason-missing")
-    if len(said) > LONGEST_REASON:
-        raise Invalid("text-too-long", field="reason", limit=LONGEST_REASON)
+    said = texts.reason(reason)
     appointment, locked = rows.lock_appointment(session, public_id, version)
     left = [step for step in appointment.steps if step.status not in lifecycle.OVER]
     if not left:

@@ -8,7 +8,7 @@ from datetime import date
 from scheduler.errors import Invalid
 from scheduler.patients import flags as marks
 from scheduler.patients.flags import Flag
-from scheduler.patients.texts import clean_text, digits
+from scheduler.texts import clean_text, digits
 
 SEXES = ("female", "male", "other", "unknown")
 """FHIR administrative gender."""

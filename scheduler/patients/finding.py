@@ -9,7 +9,7 @@ from sqlalchemy.orm import Session
 from models import Patient, PatientKey
 from scheduler.patients.entry import LONGEST_NAME
 from scheduler.patients.keys import beginnings, number_key
-from scheduler.patients.texts import is_control
+from scheduler.texts import is_control
 
 MOST = 100
 KEYS_ALIKE = 8

@@ -9,7 +9,7 @@ from datetime import date
 from typing import Any
 
 from scheduler.errors import Invalid
-from scheduler.patients.texts import clean_text
+from scheduler.texts import optional_text
 
 FIELDS: Mapping[str, tuple[str, ...]] = {
     "allergy": ("note",),
@@ -99,4 +99,4 @@ def _cleaned(flag: Flag, today: date) -> Flag:
 
 
 def _note(text: str | None) -> str | None:
-    return clean_text("note", text, LONGEST_NOTE) if text and text.strip() else None
+    return optional_text("note", text, LONGEST_NOTE)

@@ -8,7 +8,7 @@ on both databases alike, and a search reads no more rows than it shows.
 from collections.abc import Iterator
 
 from scheduler.patients.sounds import initials, plain, spellings, spoken
-from scheduler.patients.texts import digits
+from scheduler.texts import digits
 
 NUMBER, INITIALS, PINYIN, SYLLABLES, PHONE, NAME, INSIDE = "nipstab"
 

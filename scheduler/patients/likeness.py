@@ -14,7 +14,7 @@ from models import Patient, PatientKey
 from scheduler.patients.entry import PatientEntry
 from scheduler.patients.keys import PHONE
 from scheduler.patients.sounds import readings
-from scheduler.patients.texts import digits
+from scheduler.texts import digits
 
 MOST_TOLD = 8
 MOST_LOOKED_AT = 400

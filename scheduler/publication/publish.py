@@ -9,13 +9,11 @@ from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from models import Department, ProtocolVersion
-from scheduler import audit, availability, catalogue
+from scheduler import audit, availability, catalogue, texts
 from scheduler.actor import Actor
 from scheduler.errors import Conflict, Invalid, StaleVersion
 from scheduler.publication.changes import changes
 from scheduler.publication.judging import judge
-
-LONGEST_REASON = 500
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,7 +56,7 @@ def publish(session: Session, edition: Edition, *, actor: Actor, now: datetime) 
 
     Raises as `prepared` does, Invalid("reason-missing" | "text-too-long" | "control-characters").
     """
-    reason = _reason(edition.reason)
+    reason = texts.reason(edition.reason)
     # One writer at a time: the number is the next one also when two administrators publish together.
     session.execute(select(Department.id).with_for_update())
     document = prepared(session, edition, now=now)
@@ -88,14 +86,3 @@ def withdraw(
         raise Conflict("already-withdrawn", protocol=code, version=basis)
     ended = dict(document) | {catalogue.WITHDRAWN: True}
     return publish(session, Edition(code, basis, ended, effective_from, reason), actor=actor, now=now)
-
-
-def _reason(text: str) -> str:
-    said = text.strip()
-    if not said:
-        raise Invalid("reason-missing")
-    if len(said) > LONGEST_REASON:
-        raise Invalid("text-too-long", field="reason", limit=LONGEST_REASON)
-    if not said.isprintable():
-        raise Invalid("control-characters", field="reason")
-    return said

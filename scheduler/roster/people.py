@@ -1,6 +1,5 @@
 """Who can stand on a roster: the department's people and those that other departments lend."""
 
-import unicodedata
 from collections.abc import Collection
 
 from sqlalchemy import select
@@ -8,6 +7,7 @@ from sqlalchemy.orm import Session
 
 from models import PERSON_KINDS, Resource
 from scheduler.errors import Invalid
+from scheduler.texts import optional_text
 
 LONGEST_WORDS = 100
 """Signs of a place, a note or a reason: one line of a cell."""
@@ -28,13 +28,5 @@ def locked_all(session: Session, codes: Collection[str]) -> list[Resource]:
 
 
 def words(field: str, value: str | None) -> str | None:
-    """Return a short text as it is stored, None for a blank one.
-
-    Raises Invalid("control-characters" | "text-too-long") with the field's name.
-    """
-    text = " ".join(unicodedata.normalize("NFC", value or "").split(" ")).strip()
-    if any(unicodedata.category(sign) in ("Cc", "Cs", "Zl", "Zp") for sign in text):
-        raise Invalid("control-characters", field=field)
-    if len(text) > LONGEST_WORDS:
-        raise Invalid("text-too-long", field=field, limit=LONGEST_WORDS)
-    return text or None
+    """Return a short text as it is stored, None for a blank one. Raises Invalid as `clean_text` does."""
+    return optional_text(field, value, LONGEST_WORDS)

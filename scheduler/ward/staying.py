@@ -4,7 +4,6 @@ Facts are guarded by the database's second table: two patients cannot lie in one
 because somebody had planned otherwise; the plan follows the fact.
 """
 
-import unicodedata
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
@@ -34,6 +33,7 @@ from scheduler.booking import rows
 from scheduler.booking.telling import tell
 from scheduler.closures import Held
 from scheduler.errors import Conflict, Invalid, NotFound, SlotTaken, StaleVersion
+from scheduler.texts import clean_text
 
 CLOCK_TOLERANCE = timedelta(minutes=5)
 """A ward clock may be this far ahead; later than that is a typing error."""
@@ -130,7 +130,7 @@ def lodge(session: Session, lodging: Lodging, *, actor: Actor, now: datetime) ->
     Raises NotFound("unknown-patient" | "unknown-appointment"), Invalid("empty-text" | "control-characters" |
     "text-too-long" | "time-in-future" | "ends-before-start"), Conflict("already-admitted").
     """
-    name = _name_of(lodging.ward)
+    name = clean_text("lodger_ward", lodging.ward, LONGEST_WARD)
     admission = _judged(Admission(lodging.patient, "", lodging.at, lodging.expected_end, lodging.appointment), now)
     patient = patients.by_public_id(session, lodging.patient)
     locked = rows.lock(session, {patient.resource.code} | _beds_of(_planned(session, patient, admission)))
@@ -147,17 +147,6 @@ def lodge(session: Session, lodging: Lodging, *, actor: Actor, now: datetime) ->
     _tell_bookings(session, planned, actor=actor, now=now)
     _tell(session, encounter, "lodged", locked, freed, actor=actor, now=now, at=admission.at)
     return encounter
-
-
-def _name_of(ward: str) -> str:
-    name = unicodedata.normalize("NFC", ward).strip()
-    if any(unicodedata.category(sign) in ("Cc", "Cs", "Zl", "Zp") for sign in name):
-        raise Invalid("control-characters", field="lodger_ward")
-    if not name:
-        raise Invalid("empty-text", field="lodger_ward")
-    if len(name) > LONGEST_WARD:
-        raise Invalid("text-too-long", field="lodger_ward", limit=LONGEST_WARD)
-    return name
 
 
 def transfer(

@@ -243,7 +243,9 @@ def test_a_cancelled_booking_frees_all_it_held_and_keeps_its_reason(department: 
     done(department, work)
 
 
-@pytest.mark.parametrize(("reason", "code"), [("  ", "reason-missing"), ("x" * 501, "text-too-long")])
+@pytest.mark.parametrize(
+    ("reason", "code"), [("  ", "reason-missing"), ("x" * 501, "text-too-long"), ("x\ny", "control-characters")]
+)
 def test_a_cancellation_needs_a_usable_reason(department: Database, reason: str, code: str) -> None:
     made = done(department, booked)
     with pytest.raises(Invalid, match=code):

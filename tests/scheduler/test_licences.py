@@ -96,6 +96,7 @@ def test_whoever_books_while_a_licence_is_taken_away_is_judged_by_the_new_ones(d
         (until(date(2030, 1, 1)) * 2, {}, "licence-twice"),
         (until(date(2030, 1, 1)), {"reason": " "}, "reason-missing"),
         (until(date(2030, 1, 1)), {"reason": "长" * 501}, "text-too-long"),
+        (until(date(2030, 1, 1)), {"reason": "换\u202e证"}, "control-characters"),
         (until(date(2030, 1, 1)), {"seen": "of another day"}, "licences-stale"),
         (until(date(2030, 1, 1)), {"code": "nobody", "seen": ""}, "no-such-resource"),
         (until(date(2030, 1, 1)), {"code": "US-01", "seen": licences.mark_of(())}, "no-such-resource"),

@@ -13,6 +13,7 @@ from models.account import ROLES
 from scheduler.actor import SYSTEM, Actor
 from scheduler.audit import record
 from scheduler.errors import Conflict, Invalid, NotFound
+from scheduler.texts import clean_text
 from web.accounts import passwords, sessions
 from web.accounts.passwords import STANDARD, Cost
 
@@ -144,14 +145,9 @@ def change(
 
 
 def _name(text: str) -> str:
-    name = text.strip()
-    if not name:
+    if not text.strip():
         raise Invalid("name-empty")
-    if len(name) > LONGEST_NAME:
-        raise Invalid("text-too-long", field="name", limit=LONGEST_NAME)
-    if not name.isprintable():
-        raise Invalid("control-characters", field="name")
-    return name
+    return clean_text("name", text, LONGEST_NAME)
 
 
 def _keep_an_administrator(session: Session, user: User) -> None:

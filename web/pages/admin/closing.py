@@ -7,6 +7,7 @@ from sqlalchemy.orm import Session
 
 from scheduler import closures
 from scheduler.errors import Invalid
+from scheduler.texts import optional_text
 from web.i18n import local
 from web.pages.admin import department
 from web.pages.admin.blueprint import admin, changed
@@ -30,7 +31,7 @@ def record_closure() -> Response:
             form.get("kind", ""),
             _moment(form.get("starts", ""), "starts"),
             _moment(form.get("ends", ""), "ends"),
-            _reason(form.get("reason", "")),
+            optional_text("reason", form.get("reason"), LONGEST_REASON),
         )
         return closures.record(session, entry, actor=g.actor, now=now).id
 
@@ -45,13 +46,6 @@ def _moment(text: str, field: str) -> datetime:
     except ValueError:
         raise Invalid("bad-date", field=field, value=text.strip()[:40]) from None
     return typed.replace(tzinfo=local(site().now()).tzinfo)
-
-
-def _reason(text: str) -> str | None:
-    said = text.strip()
-    if len(said) > LONGEST_REASON:
-        raise Invalid("text-too-long", field="reason", limit=LONGEST_REASON)
-    return said or None
 
 
 @admin.post("/admin/closures/withdraw")

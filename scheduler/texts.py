@@ -4,6 +4,8 @@ import unicodedata
 
 from scheduler.errors import Invalid
 
+LONGEST_REASON = 500
+
 _REORDERING = frozenset(chr(code) for code in (*range(0x202A, 0x202F), *range(0x2066, 0x206A)))
 """Unicode's overrides of the reading order: they make one name look like another."""
 
@@ -21,6 +23,18 @@ def clean_text(field: str, value: str, longest: int) -> str:
     if len(text) > longest:
         raise Invalid("text-too-long", field=field, length=len(text), limit=longest)
     return text
+
+
+def optional_text(field: str, value: str | None, longest: int) -> str | None:
+    """Return a text as `clean_text` does, None for a blank one."""
+    return clean_text(field, value, longest) if value and value.strip() else None
+
+
+def reason(text: str) -> str:
+    """Return why somebody does what must have a reason. Raises Invalid("reason-missing") and as `clean_text` does."""
+    if not text.strip():
+        raise Invalid("reason-missing")
+    return clean_text("reason", text, LONGEST_REASON)
 
 
 def is_control(sign: str) -> bool:
