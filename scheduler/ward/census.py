@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 from typing import Any
 
-from sqlalchemy import or_, select
+from sqlalchemy import func, or_, select
 from sqlalchemy.orm import Session
 
 from models import (
@@ -45,6 +45,10 @@ class Lying:
     admitted_at: datetime
     expected_end: datetime
     appointment: str | None
+    protocol_zh: str | None
+    protocol_en: str | None
+    treated_at: datetime | None
+    """When the first visit of the booking is planned: what the patient is here for."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -178,6 +182,9 @@ def _lodgers(session: Session, at: datetime) -> tuple[Lodger, ...]:
 
 
 def _lying(session: Session, at: datetime) -> dict[int, Lying]:
+    first_visit = select(func.min(Step.starts)).where(
+        Step.appointment_id == Appointment.id, Step.status.not_in(("cancelled", "entered-in-error"))
+    )
     query = (
         select(
             BedStay.resource_id,
@@ -193,10 +200,14 @@ def _lying(session: Session, at: datetime) -> dict[int, Lying]:
             Encounter.admitted_at,
             Encounter.expected_end,
             Appointment.public_id,
+            ProtocolVersion.name_zh,
+            ProtocolVersion.name_en,
+            first_visit.scalar_subquery(),
         )
         .join(Encounter, Encounter.id == BedStay.encounter_id)
         .join(Patient, Patient.id == Encounter.patient_id)
         .outerjoin(Appointment, Appointment.id == Encounter.appointment_id)
+        .outerjoin(ProtocolVersion, ProtocolVersion.id == Appointment.protocol_version_id)
         .where(BedStay.status == "active", BedStay.starts <= at, BedStay.ends > at)
     )
     zone = availability.settings(session).zone
