@@ -5,7 +5,7 @@ Titles carry what matters first, because a telephone shows twenty signs: procedu
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from functools import lru_cache
 from urllib.parse import urlsplit
 from zoneinfo import ZoneInfo
@@ -50,6 +50,10 @@ class Wording:
     unconfirmed: str
     bed: str
     bed_line: str
+    options: str
+    preparation: str
+    fasting: str
+    """%s is the instant from which nothing is eaten."""
     pathway: str
     moved_away: str
     needs_a_place: str
@@ -220,10 +224,12 @@ def _lines(each: Shown, pathway: Pathway, feed: Feed, zone: ZoneInfo) -> Iterato
             yield words.named(case.step_zh, case.step_en)
         if feed.privacy == "full" and case.patient.flags:
             yield f"{words.minded}: {'; '.join(_flag(flag, words) for flag in case.patient.flags)}"
+        yield from _chosen(case, feed)
         for held in case.team:
-            yield f"{words.role(held.role)}: {words.named(held.name_zh, held.name_en)}"
+            yield f"{words.role(case.called(held.role))}: {words.named(held.name_zh, held.name_en)}"
         if bed := _planned_bed(case):
             yield f"{words.bed_line}: {words.named(bed.name_zh, bed.name_en)}"
+        yield from _prepared(case, words, zone)
         if len(pathway.steps) > 1:
             yield f"{words.pathway}:"
             yield from (_sibling(number, each, feed, zone) for number, each in enumerate(pathway.steps, 1))
@@ -233,6 +239,26 @@ def _lines(each: Shown, pathway: Pathway, feed: Feed, zone: ZoneInfo) -> Iterato
 def _flag(flag: Flag, words: Wording) -> str:
     until = words.until % flag.until if flag.until else ""
     return " ".join(part for part in (dict(words.flags).get(flag.code, flag.code), flag.note, until) if part)
+
+
+def _chosen(case: Case, feed: Feed) -> Iterator[str]:
+    """Say what was chosen beside the procedure: by name where the procedure is named too."""
+    words, named = feed.wording, feed.privacy in NAMED
+    said = [
+        (words.named(option.name_zh, option.name_en) if named else option.code) + (f" ×{count}" if count > 1 else "")
+        for option, count in case.options
+    ]
+    if said:
+        yield f"{words.options}: {', '.join(said)}"
+
+
+def _prepared(case: Case, words: Wording, zone: ZoneInfo) -> Iterator[str]:
+    """Say how the patient prepares, and from when nothing is eaten."""
+    if case.prepare_zh or case.prepare_en:
+        yield f"{words.preparation}: {words.named(case.prepare_zh, case.prepare_en)}"
+    if case.fasting_hours:
+        since = (case.starts - timedelta(hours=case.fasting_hours)).astimezone(zone)
+        yield words.fasting % f"{since:%m-%d} {words.weekdays[since.weekday()]} {since:%H:%M}"
 
 
 def _sibling(number: int, step: Sibling, feed: Feed, zone: ZoneInfo) -> str:

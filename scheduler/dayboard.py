@@ -22,8 +22,9 @@ from models import (
     from_seconds,
     to_seconds,
 )
-from scheduler import availability, catalogue
+from scheduler import availability, catalogue, team
 from scheduler.department_file import IMPORTED
+from scheduler.engine import options
 from scheduler.engine.grid import Span, day_start, local_date
 from scheduler.engine.protocol import Protocol
 from scheduler.patients.flags import Flag, in_force
@@ -46,16 +47,6 @@ class Held:
     confirmation: str | None
     answer_by: datetime | None
     provisional: bool
-
-
-@dataclass(frozen=True, slots=True)
-class Chosen:
-    """An option of a booking, and how often it counts."""
-
-    code: str
-    name_zh: str
-    name_en: str
-    count: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,11 +84,14 @@ class Case:
     minutes: tuple[tuple[str, int], ...]
     """Phase → minutes as booked."""
     urgency: str
-    options: tuple[Chosen, ...]
-    """In the protocol's order."""
+    options: options.Chosen
     prepare_zh: str
     prepare_en: str
     fasting_hours: int
+    supply_zh: str
+    supply_en: str
+    use_by: date | None
+    """What was ordered for it, and the last local day on which it may be used."""
     starts: datetime
     ends: datetime
     created_at: datetime
@@ -127,6 +121,10 @@ class Case:
     def team(self) -> tuple[Held, ...]:
         """The people, in the protocol's order of roles."""
         return tuple(each for each in self.held if each.kind not in ("room", "bed", "patient", "device", "place"))
+
+    def called(self, role: str) -> str:
+        """Return what a role is in this team: the operator of a trainee supervises."""
+        return team.called(role, {each.role for each in self.held})
 
     @property
     def unconfirmed(self) -> bool:
@@ -266,6 +264,7 @@ def _steps() -> Select[Any]:
             _S.status,
             _S.starts,
             _S.ends,
+            _S.use_by,
             _S.created_at,
             _S.updated_at,
             _S.appointment_id,
@@ -330,14 +329,13 @@ def _case(row: Any, held: list[Held], marks: list[_Mark], protocol: Protocol, zo
         step_en=step.name_en,
         minutes=step.minutes,
         urgency=row.urgency,
-        options=tuple(
-            Chosen(each.code, each.name_zh, each.name_en, row.options[each.code])
-            for each in protocol.options
-            if row.options.get(each.code)
-        ),
+        options=options.chosen(protocol, row.options),
         prepare_zh=step.prepare_zh,
         prepare_en=step.prepare_en,
         fasting_hours=step.fasting_hours,
+        supply_zh=protocol.supply.name_zh if protocol.supply and row.use_by else "",
+        supply_en=protocol.supply.name_en if protocol.supply and row.use_by else "",
+        use_by=row.use_by,
         starts=row.starts,
         ends=row.ends,
         created_at=row.created_at,

@@ -39,6 +39,7 @@ ROLES: Words = {
     "physicist": _("Physicist"),
     "afterloader": _("Afterloader"),
     "trainee": pgettext("role", "Trainee"),
+    "supervisor": pgettext("role", "Supervisor"),
     "console": _("Console"),
     "probe": _("Probe"),
     "scanner": _("Portable scanner"),

@@ -137,7 +137,7 @@ class Inquiry:
         return self.board.feasible(self.board.asks(suspect.step, suspect.role, NOT_OPENING))
 
     def _closed_day(self, day: int, shut: list[Suspect]) -> tuple[Blocker, ...]:
-        """Blame the closed day as one blocker, those roles that nobody ever fills, and one more where needed."""
+        """Blame the closed day as one blocker, those roles that nobody ever fills, and what more there is."""
         nobody = [suspect for suspect in shut if self._short(suspect)]
         aside = {suspect.key: frozenset({DROPPED if suspect in nobody else "closed"}) for suspect in shut}
         told = [self._blocker("nobody", suspect, day) for suspect in nobody]
@@ -152,7 +152,7 @@ class Inquiry:
             blocker = self._judge(day, suspect, aside)
             if blocker is not None:
                 return (*told, blocker)
-        return (Blocker("combination", "", self.first.code),)
+        return (*told, Blocker("combination", "", self.first.code))
 
     def _next_open(self, shut: list[Suspect], day: int) -> int | None:
         together = -1

@@ -9,7 +9,7 @@ from math import prod
 from scheduler.engine.protocol import PHASES, Need, Option, Protocol, Step, on_grid
 from scheduler.errors import Invalid
 
-Chosen = list[tuple[Option, int]]
+Chosen = tuple[tuple[Option, int], ...]
 
 
 def varied(protocol: Protocol, options: Mapping[str, int]) -> Protocol:
@@ -18,21 +18,21 @@ def varied(protocol: Protocol, options: Mapping[str, int]) -> Protocol:
     Raises Invalid("unknown-option" [option, protocol] | "option-too-often" [option, count, most] |
     "options-exclude" [option, other]).
     """
-    chosen = _chosen(protocol, options)
-    if not chosen:
+    counted = chosen(protocol, options)
+    if not counted:
         return protocol
-    return replace(protocol, steps=tuple(_varied_step(step, chosen) for step in protocol.steps))
+    return replace(protocol, steps=tuple(_varied_step(step, counted) for step in protocol.steps))
 
 
-def _chosen(protocol: Protocol, options: Mapping[str, int]) -> Chosen:
-    """Return the options that are counted, in the protocol's order."""
+def chosen(protocol: Protocol, options: Mapping[str, int]) -> Chosen:
+    """Return the options that are counted, with how often, in the protocol's order. Raises as `varied` does."""
     for code, count in options.items():
         option = protocol.option(code)
         if option is None:
             raise Invalid("unknown-option", option=code, protocol=protocol.code)
         if not 0 <= count <= option.most:
             raise Invalid("option-too-often", option=code, count=count, most=option.most)
-    found = [(option, options[option.code]) for option in protocol.options if options.get(option.code)]
+    found = tuple((option, options[option.code]) for option in protocol.options if options.get(option.code))
     for (one, _), (other, _) in combinations(found, 2):
         if exclude(one, other):
             raise Invalid("options-exclude", option=one.code, other=other.code)
@@ -44,8 +44,8 @@ def exclude(one: Option, other: Option) -> bool:
     return other.code in one.excludes or one.code in other.excludes
 
 
-def _varied_step(step: Step, chosen: Chosen) -> Step:
-    about = [(option, count) for option, count in chosen if step.code in option.steps]
+def _varied_step(step: Step, counted: Chosen) -> Step:
+    about = tuple((option, count) for option, count in counted if step.code in option.steps)
     if not about:
         return step
     minutes = _minutes(step, about)
@@ -58,11 +58,11 @@ def _varied_step(step: Step, chosen: Chosen) -> Step:
     return replace(step, minutes=minutes, needs=tuple(_over(need, present) for need in needs.values()), stay=stay)
 
 
-def _minutes(step: Step, chosen: Chosen) -> tuple[tuple[str, int], ...]:
+def _minutes(step: Step, counted: Chosen) -> tuple[tuple[str, int], ...]:
     """Return the phases: the procedure lengthened by all options together, then what each adds, then on the grid."""
     minutes = {phase: Fraction(length) for phase, length in step.minutes}
-    minutes["procedure"] *= prod((1 + option.lengthens * count for option, count in chosen), start=Fraction(1))
-    for option, count in chosen:
+    minutes["procedure"] *= prod((1 + option.lengthens * count for option, count in counted), start=Fraction(1))
+    for option, count in counted:
         for phase, more in option.add:
             minutes[phase] = minutes.get(phase, Fraction(0)) + more * count
     present = [phase for phase in PHASES if phase in minutes]
@@ -89,7 +89,7 @@ def variants(protocol: Protocol) -> Iterator[dict[str, int]]:
 def longest(protocol: Protocol) -> dict[str, int]:
     """Return the options that go together and take the most time; none for a protocol without options."""
     sets = _fullest_sets(protocol)
-    return max(sets, key=lambda chosen: _total(varied(protocol, chosen)), default={})
+    return max(sets, key=lambda options: _total(varied(protocol, options)), default={})
 
 
 def _total(protocol: Protocol) -> tuple[int, int]:
@@ -100,23 +100,23 @@ def _total(protocol: Protocol) -> tuple[int, int]:
 
 def _fullest_sets(protocol: Protocol) -> Iterator[dict[str, int]]:
     """Yield every set of options that go together and to which none can be added."""
-    for chosen in _grown(list(protocol.options), []):
-        if chosen and not any(_goes(option, chosen) for option in protocol.options):
-            yield {option.code: option.most for option in chosen}
+    for found in _grown(list(protocol.options), []):
+        if found and not any(_goes(option, found) for option in protocol.options):
+            yield {option.code: option.most for option in found}
 
 
-def _grown(left: list[Option], chosen: list[Option]) -> Iterator[list[Option]]:
+def _grown(left: list[Option], taken: list[Option]) -> Iterator[list[Option]]:
     """Yield the choices of the options left: with the next where it goes, without it where another can keep it out."""
     if not left:
-        yield chosen
+        yield taken
         return
     option, rest = left[0], left[1:]
-    goes = _goes(option, chosen)
+    goes = _goes(option, taken)
     if goes:
-        yield from _grown(rest, [*chosen, option])
-    if not goes or any(exclude(option, other) and _goes(other, chosen) for other in rest):
-        yield from _grown(rest, chosen)
+        yield from _grown(rest, [*taken, option])
+    if not goes or any(exclude(option, other) and _goes(other, taken) for other in rest):
+        yield from _grown(rest, taken)
 
 
-def _goes(option: Option, chosen: list[Option]) -> bool:
-    return option not in chosen and all(not exclude(option, other) for other in chosen)
+def _goes(option: Option, taken: list[Option]) -> bool:
+    return option not in taken and all(not exclude(option, other) for other in taken)

@@ -322,3 +322,56 @@ def test_a_booking_is_cancelled_in_its_panel(desk: Page, department: Database) -
     expect(desk.locator(".booking-head")).to_contain_text("已取消")
     expect(desk.locator(".booking")).to_contain_text("患者要求")
     assert appointments(department) == [("CEUS", "cancelled")]
+
+
+def test_options_by_keyboard_alone_in_less_than_twenty_strokes(desk: Page, department: Database) -> None:
+    """What the desk needs most often: a thyroid ablation under general anaesthesia, done by a trainee."""
+    keys = Keyboard(desk)
+    desk.keyboard.type("sxm")
+    desk.keyboard.press("Enter")
+    expect(desk.locator("#book-p")).to_be_focused()
+    keys.type("thym")
+    keys.press("Enter")
+    expect(desk.locator("#take-1")).to_be_focused()
+    keys.press("o")
+    expect(desk.locator("#option-mac")).to_be_focused()
+    keys.press("Tab")
+    keys.press("Space")
+    expect(desk.locator("label:has(#option-mac)")).to_have_class("chip is-barred")
+    expect(desk.locator("#option-ga")).to_be_focused()
+    keys.press("Tab")
+    keys.press("Tab")
+    expect(desk.locator("#option-extra-lesion")).to_be_focused()
+    keys.press("2")
+    expect(desk.locator("label:has(#option-extra-lesion)")).to_have_class("chip is-set")
+    expect(desk.locator("#option-extra-lesion")).to_be_focused()
+    keys.press("Tab")
+    keys.press("Space")
+    expect(desk.locator("label:has(#option-trainee)")).to_have_class("chip is-set")
+    keys.press("2")
+    expect(desk.locator("#take-2")).to_be_focused()
+    keys.press("Enter")
+    expect(desk.locator("#confirm")).to_be_focused()
+    keys.press("Enter")
+    expect(desk.locator("#done")).to_contain_text("带教")
+    assert keys.strokes < 20
+    with department.read() as session:
+        (made,) = session.scalars(select(Appointment))
+        assert (made.protocol_version.code, made.status) == ("AB-THY-M", "booked")
+        assert made.options == {"extra-lesion": 2, "ga": 1, "trainee": 1}
+        roles = {slot.role for step in made.steps for slot in step.slots}
+    assert {"operator", "trainee", "anaesthetist"} <= roles
+
+
+def test_a_space_pressed_while_the_desk_is_fetched_still_chooses(desk: Page) -> None:
+    open_proposals(desk, "AB-THY-M")
+    desk.keyboard.press("o")
+    desk.keyboard.press("Tab")
+    expect(desk.locator("#option-ga")).to_be_focused()
+    desk.keyboard.press("Space")
+    desk.wait_for_timeout(130)  # the desk is being fetched by now
+    desk.keyboard.press("Tab")
+    desk.keyboard.press("Space")
+    expect(desk.locator("#option-ga")).to_be_checked()
+    expect(desk.locator("#option-hydrodissection")).to_be_checked()
+    expect(desk.locator(".proposal").first).to_be_visible()

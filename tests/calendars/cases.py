@@ -20,6 +20,9 @@ DAY = datetime(2026, 12, 2, tzinfo=UTC)
 """Wednesday 08:00 in Shanghai, the day after NOW."""
 
 ENGLISH = Wording(
+    options="Options",
+    preparation="Preparation",
+    fasting="no food from %s",
     minded="To be minded",
     flags=(("allergy", "Allergy"), ("pregnancy", "Pregnancy")),
     until="until %s",
@@ -35,7 +38,7 @@ ENGLISH = Wording(
     needs_a_place="Needs a place.",
     details="Details",
     weekdays=("Mon", "Tue", "Wed", "Thu", "Fri", "Sat", "Sun"),
-    roles=(("operator", "Operator"),),
+    roles=(("operator", "Operator"), ("supervisor", "Supervisor")),
 )
 
 

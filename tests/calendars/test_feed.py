@@ -15,6 +15,7 @@ from scheduler import booking, patients, ward
 from scheduler.actor import SYSTEM
 from scheduler.errors import NotFound
 from scheduler.patients import Flag
+from tests import factories
 from tests.calendars.cases import ENGLISH, book, change, move, who
 from tests.conftest import NOW
 
@@ -432,3 +433,34 @@ def test_a_department_with_summer_time_shows_the_same_instants(department: Datab
     department.transact(work, now=NOW)
     assert only(department)["DTSTART"].dt.astimezone(UTC) == made.steps[0].starts
     assert b"BEGIN:DAYLIGHT" in text(department)
+
+
+def taught(db: Database) -> dict[str, str]:
+    """Book a case that a trainee does; return who fills which role."""
+    prepared = {"prepare": {"zh": "禁食", "en": "Fast"}, "fasting_hours": 8}
+
+    def work(session: Session) -> dict[str, str]:
+        factories.published(session, options=(factories.TRAINEE, factories.LESIONS), step=prepared)
+        made = factories.booked(session, "OPT", options={"trainee": 1, "extra-lesion": 2})
+        return {slot.role: slot.resource.code for slot in made.steps[0].slots}
+
+    return factories.done(db, work)
+
+
+def test_a_case_with_a_trainee_is_in_both_feeds_and_says_who_supervises(department: Database) -> None:
+    who = taught(department)
+    trainee, operator = only(department, who["trainee"]), only(department, who["operator"])
+    assert trainee.to_ical() == operator.to_ical()
+    lines = trainee["DESCRIPTION"].splitlines()
+    assert f"Supervisor: Physician {who['operator'].removeprefix('dr-')}" in lines
+    assert f"trainee: Physician {who['trainee'].removeprefix('dr-')}" in lines
+
+
+def test_an_event_says_options_and_preparation_and_a_busy_one_does_not(department: Database) -> None:
+    code = taught(department)["trainee"]
+    lines = only(department, code)["DESCRIPTION"].splitlines()
+    assert "Options: trainee, extra-lesion ×2" in lines
+    assert "Preparation: Fast" in lines
+    assert "no food from 12-01 Tue 00:00" in lines
+    assert "Options: Trainee, Extra lesion ×2" in only(department, code, "full")["DESCRIPTION"].splitlines()
+    assert "DESCRIPTION" not in only(department, code, "busy")

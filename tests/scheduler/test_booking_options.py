@@ -143,13 +143,13 @@ def test_a_case_tells_its_options_its_length_and_its_preparation(department: Dat
         return dayboard.cases(session, appointment=made.public_id)[0]
 
     told = done(department, case)
-    assert [(each.code, each.name_en, each.count) for each in told.options] == [
+    assert [(option.code, option.name_en, count) for option, count in told.options] == [
         ("extra-lesion", "Extra lesion", 2),
         ("trainee", "Trainee", 1),
     ]
     assert dict(told.minutes)["procedure"] == 50
     assert (told.prepare_zh, told.fasting_hours) == ("禁食 8 小时", 8)
-    assert sorted(each.role for each in told.team) == ["nurse", "operator", "trainee"]
+    assert sorted(told.called(each.role) for each in told.team) == ["nurse", "supervisor", "trainee"]
 
 
 def test_a_protocol_with_options_is_worked_out_once_for_each_choice(department: Database) -> None:

@@ -413,3 +413,117 @@ def test_an_address_says_the_wishes_and_reads_them_back(app: Flask) -> None:
     wishes = read(typed, TODAY)
     assert wishes.require == {"operator": "dr-01"}
     assert read(MultiDict(wishes.pairs()), TODAY) == wishes
+
+
+# --- Options and preparation.
+
+PREPARED = {"prepare": {"zh": "禁食 8 小时，带病历", "en": "Fast for 8 hours, bring your record"}, "fasting_hours": 8}
+OPTIONS = (factories.LESIONS, factories.TRAINEE, factories.ALONE)
+
+
+@pytest.fixture
+def optional(department: Database) -> str:
+    """A procedure with options and a preparation, for a patient: the address that shows it."""
+    factories.done(department, lambda session: factories.published(session, options=OPTIONS, step=PREPARED))
+    return f"/book?patient={person(department)}&protocol=OPT"
+
+
+def chip(page: str, option: str) -> str:
+    found = re.search(rf'<(?:input|select)[^>]*id="option-{option}".*?(?:/label>)', page, re.S)
+    assert found is not None
+    return found[0]
+
+
+def chosen_of(db: Database) -> list[dict[str, int]]:
+    with db.read() as session:
+        return list(session.scalars(select(Appointment.options).order_by(Appointment.id)))
+
+
+def test_options_are_searched_held_booked_and_offered_again_after_undo(
+    nurse: FlaskClient, department: Database, optional: str
+) -> None:
+    page = nurse.get(f"{optional}&option.extra-lesion=2&option.trainee=1").text
+    assert "checked" in chip(page, "trainee")
+    assert '<option value="2" selected>' in chip(page, "extra-lesion")
+    form = forms(page, "/book/hold")[0]
+    assert (form["option.extra-lesion"], form["option.trainee"]) == ("2", "1")
+    (placed,) = unpack(form["placement"]).steps
+    assert (placed.ends - placed.starts) // 60 == 70  # 10 + 20 x 2 x 1.25 + 10
+    page = nurse.get(send(nurse, form).location).text
+    assert "增加病灶 ×2" in page
+    confirm = next(form for form in forms(page, "/book/") if form["action"].endswith("/confirm"))
+    page = nurse.get(send(nurse, confirm).location).text
+    assert chosen_of(department) == [{"extra-lesion": 2, "trainee": 1}]
+    undo = next(form for form in forms(page, "/book/") if form["action"].endswith("/undo"))
+    assert "option.extra-lesion=2&option.trainee=1" in send(nurse, undo).location
+
+
+def test_the_booked_card_says_what_to_tell_the_patient_and_who_teaches_whom(
+    nurse: FlaskClient, department: Database, optional: str
+) -> None:
+    page = nurse.get(f"{optional}&option.trainee=1").text
+    assert "禁食 8 小时，带病历" in page
+    page = nurse.get(send(nurse, forms(page, "/book/hold")[0]).location).text
+    confirm = next(form for form in forms(page, "/book/") if form["action"].endswith("/confirm"))
+    page = re.sub(r"\s+", " ", nurse.get(send(nurse, confirm).location).text)
+    told = page[page.index("告知患者") :]
+    # The first place is today at 08:00 or a little later: eight hours before is shortly after midnight.
+    assert re.search(r"12-01 周二 08:\d\d 到", told)
+    assert re.search(r"12-01 周二 00:\d\d 起禁食", told)
+    assert re.search(r'<span class="role">带教</span> <strong>医师 1[234]', page)
+    assert re.search(r'<span class="role">学员</span> <strong>医师 3[01]', page)
+
+
+def test_an_option_that_does_not_go_with_a_chosen_one_is_greyed_out(nurse: FlaskClient, optional: str) -> None:
+    page = nurse.get(f"{optional}&option.alone=1").text
+    assert "disabled" in chip(page, "trainee")
+    assert "不能与无护士同时选择" in page
+    assert "disabled" not in chip(page, "alone")
+
+
+def test_options_that_exclude_each_other_are_refused_with_both_chips_still_open(
+    nurse: FlaskClient, optional: str
+) -> None:
+    answer = nurse.get(f"{optional}&option.alone=1&option.trainee=1")
+    assert answer.status_code == 422
+    assert "这些选项不能同时选择" in answer.text
+    assert "disabled" not in chip(answer.text, "trainee") + chip(answer.text, "alone")
+    assert forms(answer.text, "/book/hold") == []
+
+
+def test_options_of_another_procedure_are_left_out_and_a_bad_count_is_named(nurse: FlaskClient, optional: str) -> None:
+    page = nurse.get(f"{optional}&option.magic=1&option.extra-lesion=9").text
+    assert forms(page, "/book/hold")[0].get("option.magic") is None
+    assert '<option value="4" selected>' in chip(page, "extra-lesion")
+    assert "未能识别、已忽略：选项" in nurse.get(f"{optional}&option.trainee=yes").text
+
+
+def test_a_booking_that_moves_keeps_its_options_and_offers_none(
+    nurse: FlaskClient, department: Database, optional: str
+) -> None:
+    made = factories.done(department, lambda session: factories.booked(session, "OPT", options={"extra-lesion": 2}))
+    page = nurse.get(f"/book?move={made.public_id}").text
+    assert "增加病灶 ×2" in page
+    assert 'id="option-' not in page
+    sent = send(nurse, forms(page, f"/book/{made.public_id}/move")[1])
+    assert "已改期" in nurse.get(sent.location).text
+    with department.read() as session:
+        again = booking.whole(session, made.public_id)
+        assert again.options == {"extra-lesion": 2}
+        assert again.steps[0].ends - again.steps[0].starts == timedelta(minutes=60)
+
+
+def test_a_lead_stands_among_the_reasons_and_urgency_sets_it_aside(nurse: FlaskClient, department: Database) -> None:
+    factories.done(department, lambda session: factories.published(session, lead_days=3))
+    address = f"/book?patient={person(department)}&protocol=OPT"
+    assert "准备事项须等到 12-04 周五" in nurse.get(address).text
+    assert "须等到" not in nurse.get(f"{address}&urgency=2b").text
+
+
+def test_seeds_are_told_as_ordered_for_the_day_with_their_use_by(nurse: FlaskClient, department: Database) -> None:
+    seeds = {"name": {"zh": "I-125 粒子", "en": "I-125 seeds"}, "order_days": 7, "use_by_days": 10}
+    factories.done(department, lambda session: factories.published(session, supply=seeds))
+    page = nurse.get(f"/book?patient={person(department)}&protocol=OPT&urgency=2a").text
+    assert "I-125 粒子须等到 12-08 周二" in page
+    page = nurse.get(send(nurse, forms(page, "/book/hold")[0]).location).text
+    assert "须为当日订购；有效期至 12-18 周五" in page

@@ -137,3 +137,24 @@ def test_an_unchanged_list_is_not_sent_again(nurse: FlaskClient) -> None:
     nurse.get(f"/lists/OR-1/{DAY}")
     first = nurse.get(f"/lists/OR-1/{DAY}")
     assert nurse.get(f"/lists/OR-1/{DAY}", headers={"If-None-Match": first.headers["ETag"]}).status_code == 304
+
+
+def test_trainee_and_supervisor_both_have_the_case_and_read_of_each_other(
+    nurse: FlaskClient, department: Database
+) -> None:
+    prepared = {"prepare": {"zh": "充盈膀胱", "en": "Full bladder"}}
+
+    def taught(session: Session) -> dict[str, str]:
+        factories.published(session, options=(factories.TRAINEE, factories.LESIONS), step=prepared)
+        made = factories.booked(session, "OPT", options={"trainee": 1, "extra-lesion": 2})
+        return {slot.role: slot.resource.code for slot in made.steps[0].slots}
+
+    who = factories.done(department, taught)
+    names = {role: f"医师 {who[role].removeprefix('dr-')}" for role in ("operator", "trainee")}
+    pages = {role: re.sub(r"\s+", " ", nurse.get(f"/lists/{code}/{DAY}").text) for role, code in who.items()}
+    assert f"<td>带教 <small>学员 {names['trainee']}</small></td>" in pages["operator"]
+    assert f"<td>学员 <small>带教 {names['operator']}</small></td>" in pages["trainee"]
+    for role in ("operator", "trainee", "nurse", "room"):
+        assert "增加病灶 ×2" in pages[role]
+        assert "充盈膀胱" in pages[role]
+    assert "带教" not in re.sub(r'<span class="np-tag np-option">带教</span>', "", pages["nurse"]).split("<tbody>")[1]

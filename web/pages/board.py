@@ -22,6 +22,7 @@ from web.pages.board_rows import Need, Track
 from web.pages.case_words import case_name, protocol_name, step_name
 from web.pages.forms import day_in_address
 from web.pages.names import Names
+from web.pages.preparation import of_case
 from web.pages.wishes import clock_of, year_of_ours
 from web.policy import BOOK, MARK, READ, may, policy
 from web.site import place, site, today
@@ -124,6 +125,7 @@ def _render(session: Session, day: date, said: Said, *, opened: str | None = Non
         need_word=need_word,
         protocol_name=protocol_name,
         case_name=case_name,
+        preparation=of_case,
         step_name=step_name,
         yesterday=day - timedelta(days=1),
         tomorrow=day + timedelta(days=1),

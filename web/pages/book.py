@@ -99,6 +99,7 @@ def hold() -> Response:
             protocol_version=number("protocol_version"),
             hold=True,
             urgency=wishes.urgency,
+            options=wishes.options,
         )
         key = Key.of(f"hold:{form.get('key', '')}", form.get("placement", ""))
         return once(session, key, lambda: _held(session, wanted, now), actor=g.actor, now=now)
@@ -162,7 +163,7 @@ def undo(appointment: str) -> Response:
 
     with site().read() as session:
         kept = rows.whole(session, appointment)
-        again = Wishes(patient=kept.patient.public_id, protocol=kept.protocol_version.code)
+        again = Wishes(kept.patient.public_id, kept.protocol_version.code, options=kept.options)
     return _changed(work, again.url(), done=appointment)
 
 

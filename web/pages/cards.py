@@ -2,7 +2,7 @@
 
 import json
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import date
 from typing import Any
 
@@ -11,8 +11,11 @@ from flask_babel import gettext, ngettext
 from scheduler.engine.protocol import Protocol, Step
 from scheduler.engine.world import Placement, SlotPlan, StepPlan
 from scheduler.errors import Invalid
+from scheduler.team import TRAINEE, called
 from web.i18n import local, localname
+from web.pages import preparation
 from web.pages.names import Names, Thing
+from web.pages.preparation import Preparation, Supplied
 from web.pages.timeline import Timeline, draw
 
 
@@ -54,6 +57,8 @@ class Visit:
     """How long after the visit before; empty for the first."""
     parts: tuple[Part, ...]
     nights: Nights | None
+    preparation: Preparation
+    supplied: Supplied | None
 
     @property
     def room(self) -> Thing | None:
@@ -96,6 +101,8 @@ class Told:
     names: Names
     firm_until: int
     """Beds from this instant on are provisional."""
+    use_by: Mapping[str, date] = field(default_factory=dict)
+    """Of a booking: until when what was ordered for a step keeps."""
 
     def card(
         self,
@@ -134,7 +141,8 @@ class Told:
         order = [need.role for need in step.needs]
         leading = leading_roles(step)
         slots = sorted((slot for slot in plan.slots if slot.role in order), key=lambda slot: order.index(slot.role))
-        parts = tuple(self._part(slot, confirmations, slot.role in leading) for slot in slots)
+        roles = {slot.role for slot in slots}
+        parts = tuple(self._part(slot, roles, confirmations, slot.role in leading) for slot in slots)
         return Visit(
             code=plan.step,
             name=localname(step),
@@ -145,15 +153,21 @@ class Told:
             gap=_gap(before, plan) if before else "",
             parts=parts,
             nights=self._nights(beds[0]) if beds else None,
+            preparation=preparation.of_plan(step, plan),
+            supplied=preparation.supplied(
+                self.protocol.supply, plan.step, local(plan.starts).date(), self.use_by.get(plan.step)
+            ),
         )
 
-    def _part(self, slot: SlotPlan, confirmations: Mapping[str, str | None] | None, leading: bool) -> Part:
+    def _part(
+        self, slot: SlotPlan, roles: set[str], confirmations: Mapping[str, str | None] | None, leading: bool
+    ) -> Part:
         thing = self.names[slot.resource]
         if confirmations is None:
             waiting = thing.external
         else:
             waiting = confirmations.get(slot.resource) in ("requested", "declined")
-        return Part(slot.role, thing, waiting, leading)
+        return Part(called(slot.role, roles), thing, waiting, leading)
 
     def _nights(self, slot: SlotPlan) -> Nights:
         count = (local(slot.ends).date() - local(slot.starts).date()).days
@@ -161,9 +175,9 @@ class Told:
 
 
 def leading_roles(step: Step) -> set[str]:
-    """Return the roles that a visit is known by: its room and the physician who leads it."""
+    """Return the roles that a visit is known by: its room, the physician who leads it and the one who learns."""
     leaders = [need.role for need in step.needs if need.kind == "physician"][:1]
-    return {*leaders, *(need.role for need in step.needs if need.kind == "room")}
+    return {*leaders, TRAINEE, *(need.role for need in step.needs if need.kind == "room")}
 
 
 def _gap(before: Visit, plan: StepPlan) -> str:

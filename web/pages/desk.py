@@ -21,10 +21,12 @@ from scheduler.booking.elsewhere import find_elsewhere
 from scheduler.booking.requests import FindRequest, Found
 from scheduler.engine import world as engine
 from scheduler.engine.grid import at_minute, day_start
+from scheduler.engine.options import Chosen
+from scheduler.engine.options import chosen as counted
 from scheduler.engine.protocol import URGENCIES, Need, Protocol, Step
 from scheduler.engine.rules.eligibility import candidates
 from scheduler.engine.world import Placement, Refusal
-from scheduler.errors import Conflict, DomainError
+from scheduler.errors import Conflict, DomainError, Invalid
 from scheduler.patients import Alike
 from scheduler.patients.flags import Flag, in_force
 from scheduler.working_days import Calendar
@@ -32,8 +34,9 @@ from web import words
 from web.i18n import age, local, localname
 from web.pages.cards import Card, Told, Visit
 from web.pages.names import Names, Thing
+from web.pages.offers import Offer, known, offers
 from web.pages.patient_form import begun, looking_alike
-from web.pages.procedures import Procedure, matching, on_offer
+from web.pages.procedures import Procedure, matching, minutes, nights, on_offer
 from web.pages.reasons import Mend, Refused, Teller, hours_wish, mends
 from web.pages.wishes import DAYS, Wishes, address
 
@@ -99,6 +102,7 @@ class Kept:
     protocol: str
     name: str
     patient: str
+    options: Chosen
     practitioners: tuple[Thing, ...]
     visits: tuple[Visit, ...]
 
@@ -143,6 +147,7 @@ class Desk:
     procedures: tuple[Procedure, ...]
     asked_procedure: str
     chosen: Procedure | None
+    offers: tuple[Offer, ...]
     choices: tuple[Choice, ...]
     search: Search | None
     any_hour: Mend | None
@@ -183,6 +188,7 @@ class Desk:
             "after": gettext("Not before"),
             "before": gettext("Start by"),
             "urgency": gettext("Urgency"),
+            "options": gettext("Options"),
         }
         return [fields[name] for name in self.wishes.faults]
 
@@ -265,11 +271,14 @@ class Reader:
         chosen = next((each for each in procedures if each.code == wishes.protocol), None)
         search: Search | None = None
         choices: tuple[Choice, ...] = ()
+        offered: tuple[Offer, ...] = ()
         if wishes.protocol and (moving is not None or chosen is not None):
-            protocol = self._protocol(wishes)
+            wishes, protocol, offered, misfit = self._with_options(wishes)
+            notice = notice or misfit
+            chosen = chosen and replace(chosen, minutes=minutes(protocol), nights=nights(protocol))
             choices = tuple(self._choices(protocol, wishes))
             wishes = _meant(wishes, choices)
-            if held is None and booked is None:
+            if held is None and booked is None and misfit is None:
                 try:
                     search = self.search(wishes, protocol)
                 except DomainError as error:
@@ -283,6 +292,7 @@ class Reader:
             procedures=tuple(matching(procedures, asked_procedure)),
             asked_procedure=asked_procedure,
             chosen=chosen,
+            offers=offered,
             choices=choices,
             search=search,
             any_hour=hours_wish(wishes),
@@ -323,11 +333,20 @@ class Reader:
 
     # --- The procedure and the wishes.
 
-    def _protocol(self, wishes: Wishes) -> Protocol:
+    def _with_options(self, wishes: Wishes) -> tuple[Wishes, Protocol, tuple[Offer, ...], DomainError | None]:
+        """Return the procedure with the options wished, those it offers, and why they cannot be meant together.
+
+        A booking that is moved keeps its own and offers none.
+        """
         if wishes.move:
-            return catalogue.booked(rows.whole(self.session, wishes.move))
+            return wishes, catalogue.booked(rows.whole(self.session, wishes.move)), (), None
         row = catalogue.current(self.session, str(wishes.protocol), wishes.first or self.today)
-        return catalogue.parsed(row)
+        plain = catalogue.parsed(row)
+        wishes = replace(wishes, options=known(plain, wishes.options))
+        try:
+            return wishes, catalogue.meant(row, wishes.options), offers(plain, wishes.options), None
+        except Invalid as error:
+            return wishes, plain, offers(plain, {}), error
 
     def _choices(self, protocol: Protocol, wishes: Wishes) -> Iterator[Choice]:
         """Yield the rooms and the leading physician of each visit, where there is a choice."""
@@ -355,7 +374,7 @@ class Reader:
         version = next((found for found in founds if found.proposals), founds[0]).protocol
         # Where the protocol changes on one of the days, what is shown is of one version.
         founds = [found for found in founds if found.protocol.version == version.version or not found.proposals]
-        protocol = protocol if wishes.move else catalogue.parsed(version)
+        protocol = protocol if wishes.move else catalogue.meant(version, wishes.options)
         placements = [placement for found in founds for placement in found.proposals][:SHOWN]
         extra = self._with_preferred(bounded, protocol, placements)
         merged = sorted([*placements, *extra], key=lambda each: each.steps[0].starts)[:SHOWN]
@@ -420,6 +439,7 @@ class Reader:
             require=wishes.require,
             prefer=wishes.prefer,
             urgency=wishes.urgency,
+            options=wishes.options,
         )
         if wishes.move:
             steps = (wishes.step,) if wishes.step else ()
@@ -460,7 +480,8 @@ class Reader:
         appointment = rows.whole(self.session, public_id)
         protocol = catalogue.booked(appointment)
         placement = Placement(tuple(plan_of(step) for step in appointment.steps))
-        told = Told(protocol, self.names, self._firm_until())
+        use_by = {step.code: step.use_by for step in appointment.steps if step.use_by is not None}
+        told = Told(protocol, self.names, self._firm_until(), use_by)
         confirmations = {slot.resource.code: slot.confirmation for step in appointment.steps for slot in step.slots}
         card = replace(told.card(placement, 0), visits=told.visits(placement, confirmations=confirmations))
         return Kept(
@@ -474,6 +495,7 @@ class Reader:
             protocol=appointment.protocol_version.code,
             name=localname(appointment.protocol_version),
             patient=appointment.patient.public_id,
+            options=counted(protocol, appointment.options),
             practitioners=tuple(_leaders(card)),
             visits=card.visits,
         )

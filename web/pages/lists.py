@@ -14,13 +14,14 @@ from sqlalchemy.orm import Session
 
 from models import Resource, from_seconds
 from models.resource import PERSON_KINDS
-from scheduler import audit, dayboard
+from scheduler import audit, dayboard, team
 from scheduler.dayboard import Case, Held
 from scheduler.errors import NotFound
 from web import security, shell
 from web.pages.board_rows import lateness, overrun
 from web.pages.case_words import case_name, protocol_name
 from web.pages.forms import day_in_address
+from web.pages.preparation import of_case
 from web.policy import READ, policy
 from web.privacy import sees_names
 from web.site import site, today
@@ -49,6 +50,8 @@ class Line:
     case: Case
     own: Held | None
     """What the list's person or room does in it."""
+    beside: tuple[Held, ...]
+    """Whom the list's person teaches in it, or is taught by."""
     changed: bool
     over: int
     late: int
@@ -129,6 +132,7 @@ def of_day(code: str, day: str) -> Response:
         after=chosen + timedelta(days=7 if week else 1),
         case_name=case_name,
         protocol_name=protocol_name,
+        preparation=of_case,
         full_names=sees_names(),
         printed_at=site().now(),
     )
@@ -170,6 +174,7 @@ def _day(
         Line(
             case=case,
             own=next((each for each in case.held if each.code == code), None),
+            beside=_beside(case, code),
             changed=since is not None and case.updated_at > since,
             over=overrun(case, now) if case.status in ("in-progress", "arrived") else 0,
             late=lateness(case, now),
@@ -178,6 +183,11 @@ def _day(
         for case in there
     )
     return Day(day, lines, _gone(cases, moved, span, since or span[0]))
+
+
+def _beside(case: Case, code: str) -> tuple[Held, ...]:
+    pair = [each for each in case.held if case.called(each.role) in (team.TRAINEE, "supervisor")]
+    return tuple(each for each in pair if each.code != code) if any(each.code == code for each in pair) else ()
 
 
 def _still(case: Case, code: str) -> bool:

@@ -23,6 +23,7 @@ from web.errors import status_of
 from web.i18n import local, localname, moment
 from web.pages.forms import version
 from web.pages.patient_form import begun, looking_alike, patient_entry
+from web.pages.preparation import of_case
 from web.pages.viewing import note_view
 from web.pages.wishes import clock_of
 from web.policy import BOOK, MARK, MERGE, may, policy
@@ -265,6 +266,7 @@ def _show(public_id: str, *, notice: DomainError | None = None, entry: Any = Non
         minded={flag.code: flag for flag in read(patient.flags)},
         milestones=MILESTONES,
         moment_now=moment(site().now()),
+        preparation=of_case,
         may_book=may(BOOK),
         may_mark=may(MARK),
         may_merge=may(MERGE),

@@ -68,16 +68,20 @@ def _procedure(row: ProtocolVersion, recent: bool) -> Procedure:
     return Procedure(
         code=row.code,
         name=localname(row),
-        minutes=sum(step.span_minutes for step in protocol.steps),
+        minutes=minutes(protocol),
         visits=len(protocol.steps),
-        nights=_nights(protocol),
+        nights=nights(protocol),
         urgency=protocol.urgency,
         recent=recent,
         keys=_keys(row.code, row.name_zh, row.name_en),
     )
 
 
-def _nights(protocol: Protocol) -> int:
+def minutes(protocol: Protocol) -> int:
+    return sum(step.span_minutes for step in protocol.steps)
+
+
+def nights(protocol: Protocol) -> int:
     return sum(step.stay.nights + step.stay.nights_before for step in protocol.steps if step.stay)
 
 

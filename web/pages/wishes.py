@@ -24,6 +24,10 @@ PICK = "pick."
 """Parameters `pick.operator=dr-03`, `pick.ABL.room=OR-1`: who or what is wished for a role."""
 
 
+OPTION = "option."
+"""Parameters `option.ga=1`: what is chosen beside the procedure, and how often it counts."""
+
+
 @dataclass(frozen=True, slots=True)
 class Wishes:
     """One state of the booking page. `faults` names the parameters that could not be read and were left out."""
@@ -35,6 +39,7 @@ class Wishes:
     after: time | None = None
     before: time | None = None
     urgency: str | None = None
+    options: Mapping[str, int] = field(default_factory=dict)
     picks: Mapping[str, str] = field(default_factory=dict)
     must: frozenset[str] = frozenset()
     move: str | None = None
@@ -75,6 +80,7 @@ class Wishes:
             ("step", self.step),
         )
         found = [(name, value) for name, value in plain if value]
+        found += [(OPTION + code, str(count)) for code, count in sorted(self.options.items())]
         found += [(PICK + role, code) for role, code in sorted(self.picks.items())]
         found += [("must", role) for role in sorted(self.must)]
         return [pair for pair in found if pair[0] not in but]
@@ -135,12 +141,21 @@ def read(args: "MultiDict[str, str]", today: date) -> Wishes:
         after=tried("after", clock_of),
         before=tried("before", clock_of),
         urgency=tried("urgency", _urgency),
+        options=_options(args, faults),
         picks=picks,
         must=frozenset(args.getlist("must")) & picks.keys(),
         move=_code(args, "move"),
         step=_code(args, "step"),
         faults=tuple(faults),
     )
+
+
+def _options(args: "MultiDict[str, str]", faults: list[str]) -> dict[str, int]:
+    given = {name.removeprefix(OPTION): text.strip() for name, text in args.items() if name.startswith(OPTION)}
+    found = {code: int(text) for code, text in given.items() if text.isascii() and text.isdigit() and len(text) < 3}
+    if any(text and code not in found for code, text in given.items()):
+        faults.append("options")
+    return {code: count for code, count in found.items() if count}
 
 
 def _code(args: "MultiDict[str, str]", name: str) -> str | None:

@@ -116,7 +116,7 @@
 
   // --- Keys. data-focus="/" focuses, data-key="n" clicks, data-go="b" opens after g, data-toggle-key="?" opens a <details>.
   let going = 0;
-  const typing = (element) => element.closest("input, textarea, select, [contenteditable]") !== null;
+  const typing = (element) => element.closest("input:not([type=checkbox], [type=radio]), textarea, select, [contenteditable]") !== null;
   const marked = (name, key) => [...document.querySelectorAll(`[${name}]`)].find((each) => each.getAttribute(name) === key);
 
   document.addEventListener("keydown", (event) => {

@@ -116,8 +116,32 @@
     wanted = event.target.closest("[data-option]")?.dataset.option ?? null;
   }, true);
 
+  // Whoever chooses options goes on among them: the first proposal does not take the focus away.
+  let among = null;
+  document.addEventListener("htmx:beforeSwap", ({ detail }) => {
+    if (detail.target === desk) among = document.activeElement.closest?.(".offers") && document.activeElement.id;
+  });
+
   // By now htmx has put the focus where it belongs.
-  document.addEventListener("htmx:afterSettle", (event) => { if (event.target.id === "desk") catchUp(); });
+  document.addEventListener("htmx:afterSettle", (event) => {
+    if (event.target.id !== "desk") return;
+    if (among) document.getElementById(among)?.focus({ preventScroll: true });
+    catchUp();
+  });
+
+  function chose(option, typed) {
+    if (!option.closest?.(".offers")) return false;
+    const box = option.type === "checkbox";
+    const at = typed.findIndex((key) => (box ? key === " " : /^[0-9]$/.test(key)));
+    if (at < 0) return false;
+    if (box) option.click();
+    else {
+      option.value = typed[at];
+      option.dispatchEvent(new Event("change", { bubbles: true }));
+    }
+    ahead = typed.slice(at + 1);
+    return true;
+  }
 
   function catchUp() {
     busy = false;
@@ -126,6 +150,7 @@
     wanted = null;
     if (option) return option.click();
     const field = document.activeElement.closest?.("#desk [role=combobox]");
+    if (chose(document.activeElement, typed)) return;
     if (!field) {
       const digit = typed.filter((key) => /^[1-5]$/.test(key)).pop();
       return digit && desk.querySelector(`[data-focus="${digit}"]`)?.focus();
