@@ -1,6 +1,7 @@
 """Make the README's pictures from a real run: `python -m docs.pictures`. Needs the test requirements and Chromium.
 
 A server on a fresh demonstration is started, every page is opened as the person who lives in it and photographed.
+DATABASE_URL names a demonstration that is there already.
 """
 
 import os
@@ -25,15 +26,15 @@ WIDE, PHONE = {"width": 1280, "height": 760}, {"width": 390, "height": 780}
 def main() -> None:
     """Serve a demonstration of its own, wait until it is filled, take every picture in both languages."""
     with tempfile.TemporaryDirectory() as folder:
-        environment = os.environ | {
-            "DATABASE_URL": f"sqlite:///{folder}/needlepoint.db",
+        environment = {"DATABASE_URL": f"sqlite:///{folder}/needlepoint.db"} | os.environ
+        environment |= {
             "NEEDLEPOINT_SECRET_KEY_FILE": f"{folder}/secret.key",
             "PORT": str(PORT),
         }
         command = [sys.executable, "run.py"]
-        prepare = [[*command, "migrate"], [*command, "load-department"], [*command, "demo"]]
-        for step in prepare:
-            subprocess.run(step, cwd=ROOT, env=environment, check=True)
+        for step in ("migrate", "load-department", "demo"):
+            if "DATABASE_URL" not in os.environ:
+                subprocess.run([*command, step], cwd=ROOT, env=environment, check=True)
         server = subprocess.Popen(command, cwd=ROOT, env=environment)
         try:
             _await_answer()
@@ -60,9 +61,14 @@ def _take_all(browser: Browser) -> None:
     for language in ("zh", "en"):
         nurse = _signed_in(browser, "nurse", language, WIDE)
         _shoot(nurse, f"board-{language}", "/board")
+        _shoot(nurse, f"week-{language}", "/board/week")
         _shoot_booking(nurse, f"book-{language}")
-        _shoot(_signed_in(browser, "manager", language, WIDE), f"ward-{language}", "/ward")
-        _shoot(_signed_in(browser, "physician", language, PHONE), f"list-{language}", "/lists")
+        manager = _signed_in(browser, "manager", language, WIDE)
+        for name in ("ward", "roster", "manage"):
+            _shoot(manager, f"{name}-{language}", f"/{name}")
+        administrator = _signed_in(browser, "administrator", language, WIDE)
+        _shoot(administrator, f"protocol-{language}", "/admin/protocols/AB-LIV-1")
+        _shoot_list(_signed_in(browser, "physician", language, PHONE), f"list-{language}")
 
 
 def _signed_in(browser: Browser, login: str, language: str, viewport: dict[str, int]) -> Page:
@@ -90,10 +96,16 @@ def _shoot(page: Page, name: str, path: str) -> None:
     page.screenshot(path=FOLDER / f"{name}.png")
 
 
+def _shoot_list(page: Page, name: str) -> None:
+    """Open today's list of an associate professor, who operates more than the professor whose own list comes first."""
+    page.goto("/lists")
+    _shoot(page, name, page.url.replace("/dr-01/", "/dr-03/"))
+
+
 def _shoot_booking(page: Page, name: str) -> None:
     """Open the booking page with a patient and a pathway chosen, so that proposals and reasons are in the picture."""
-    page.goto("/patients")
-    first = page.locator("a[href^='/patients/']").first.get_attribute("href") or ""
+    page.goto("/patients?q=wang")
+    first = page.locator("a[data-row]").first.get_attribute("href") or ""
     _shoot(page, name, f"/book?patient={first.rsplit('/', 1)[1]}&protocol=CP-TACE-ABL-S")
 
 
