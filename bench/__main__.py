@@ -6,7 +6,7 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
-from bench import pages, patients, road, roster
+from bench import demonstration, pages, patients, road, roster
 
 RESULTS = Path(__file__).resolve().parent / "results"
 
@@ -37,8 +37,17 @@ def main() -> None:
             times = f"{week.cpu_p50_ms:8.1f} {week.cpu_p95_ms:8.1f} {week.wall_p50_ms:8.1f}"
             print(f"{week.claim:42} {week.slots:8} {week.kib:5} {times}")
     _keep("roster", weeks)
-    print(f"\n{'page':72} {'first ms':>9} {'best':>8} {'p50':>8} {'p95':>8} {'queries':>7} {'KB':>5}")
     with tempfile.TemporaryDirectory() as folder:
+        print(f"\n{'demonstration':32} {'wanted':>7} {'booked':>7} {'s':>8} {'cpu s':>8} {'ms/case':>8} {'limit s':>8}")
+        filled = []
+        for filling in demonstration.rows(Path(folder)):
+            filled.append(asdict(filling))
+            spent = (
+                f"{filling.seconds:8.1f} {filling.cpu_seconds:8.1f} {filling.case_ms:8.2f} {filling.limit_seconds:8}"
+            )
+            print(f"{filling.claim:32} {filling.wanted:7} {filling.booked:7} {spent} {filling.limit_seconds:8}")
+        _keep("demonstration", filled)
+        print(f"\n{'page':72} {'first ms':>9} {'best':>8} {'p50':>8} {'p95':>8} {'queries':>7} {'KB':>5}")
         found = []
         for page in pages.rows(Path(folder)):
             found.append(asdict(page))

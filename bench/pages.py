@@ -1,7 +1,8 @@
 """Every page with everything loaded: time in the server, beside a route that does nothing, and the board painted.
 
 The database is the one that BENCH_DATABASE_URL names (a copy: accounts are added), such as a year made by
-`run.py demo`; without one, eight weeks of demonstration are filled first, which takes two minutes.
+`run.py demo`; without one, the eight weeks of demonstration that bench/demonstration.py has left in the folder, which
+are filled here where it has not run.
 """
 
 import os

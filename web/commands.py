@@ -19,13 +19,14 @@ from models.account import ROLES
 from models.database import Database, database_now
 from scheduler import availability, demo, department_file, jobs, patients, tidying
 from scheduler.commands import DEPARTMENT, Told, begin_demonstration
+from scheduler.demo import living
 from web import assets
 from web.accounts import demonstration, tokens, users
 from web.accounts.tidying import JOBS as ACCOUNT_JOBS
 from web.app import create_app
 from web.settings import Settings
 
-ALL_JOBS = [*tidying.JOBS, *ACCOUNT_JOBS]
+ALL_JOBS = [*tidying.JOBS, *ACCOUNT_JOBS, *living.JOBS]
 """Every job of every package; each process that runs jobs tries all of them."""
 
 ROOT = Path(__file__).resolve().parent.parent

@@ -28,7 +28,6 @@ SOURCE = "demonstration"
 LATER_DAYS = 14
 """What finds no place on its day is offered the days after it."""
 
-
 Group = tuple[str, str]
 """operations or examinations, and the protocol's family."""
 
@@ -75,7 +74,7 @@ class Desk:
 
     def unannounced(self, wish: Wish) -> bool:
         """Tell whether a wish comes without notice, which only what has happened by now can."""
-        return wish.urgent and terms.wanted_at(wish, self.zone) <= to_seconds(self.now)
+        return wish.urgent and terms.arrives_at(wish, self.zone) <= to_seconds(self.now)
 
     def book(self, session: Session, wish: Wish) -> None:
         """Book a wish, or count why it cannot be."""
@@ -118,13 +117,13 @@ class Desk:
             return self._book(session, wish, version, protocol)
 
     def _book(self, session: Session, wish: Wish, version: ProtocolVersion, protocol: Protocol) -> _Found:
-        found = next(self._found(session, wish, protocol), None)
+        found = self._found(session, wish, protocol)
         if found is None:
             raise Conflict("no-place-found", why=self._why(session, wish, protocol))
         placement, options = found
         first = placement.steps[0].starts
         if self.unannounced(wish):
-            then = terms.wanted_at(wish, self.zone)
+            then = terms.arrives_at(wish, self.zone)
         else:
             day = local_date(first, self.zone)
             then = terms.asked_at(wish, protocol, first, day, self.zone, to_seconds(self.now))
@@ -159,8 +158,8 @@ class Desk:
         # Among tens of thousands of invented names many are alike.
         return patients.create(session, entry, actor=DEMO, now=then, anyway=True).public_id
 
-    def _found(self, session: Session, wish: Wish, protocol: Protocol) -> Iterator[_Found]:
-        """Yield places for a wish, the nearest to it first: its hour, its day, another ward's bed, the days after."""
+    def _found(self, session: Session, wish: Wish, protocol: Protocol) -> _Found | None:
+        """Return the place nearest to a wish: at its hour, on its day, with another ward's bed, on a day after."""
         patient = self._patients.get(wish.whom.record_number)
         own = f"patient:{patient}" if patient else None
         prefer = self._preferred(wish, protocol)
@@ -173,7 +172,8 @@ class Desk:
                 for window in windows:
                     placement = places.find(meant, window, patient=own, prefer=prefer)
                     if placement is not None:
-                        yield placement, chosen
+                        return placement, chosen
+        return None
 
     def _preferred(self, wish: Wish, protocol: Protocol) -> dict[str, str]:
         if protocol.code not in self._operators:
@@ -184,8 +184,10 @@ class Desk:
 
     def _where(self, session: Session, wish: Wish, protocol: Protocol) -> Iterator[tuple[Places, list[Span]]]:
         day = self._span(wish.day, 1)
-        asked = Span(terms.wanted_at(wish, self.zone), day.ends)
-        windows = [asked] if self.unannounced(wish) else [asked, day]
+        if self.unannounced(wish):
+            windows = [Span(terms.arrives_at(wish, self.zone), day.ends)]
+        else:
+            windows = [Span(terms.wanted_at(wish, protocol, self.zone), day.ends), day]
         reach = sum(lag.max_days or 0 for lag in protocol.lags)
         if reach == 0:
             yield self._of_day(session, wish.day), windows

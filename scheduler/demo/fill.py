@@ -159,7 +159,7 @@ class Filling:
         planned = [wish for wish in wanted if not self.desk.unannounced(wish)]
         self._book(planned, known)
         with self._db.read() as session:
-            given_up = lived.cancellations(session, planned, self._now)
+            given_up = lived.cancellations(session, {wish.key: wish.fate for wish in planned}, self._now)
         self._each(given_up, _unless_refused(lived.cancel))
         self.desk.look_again()  # what was given up is free for those who come without notice
         self._book([wish for wish in wanted if self.desk.unannounced(wish)], known)

@@ -13,11 +13,13 @@ from models import ACTIVE_STATUSES, Appointment, Milestone, ProtocolVersion, Res
 from scheduler import booking, catalogue
 from scheduler.demo.desk import DEMO, SOURCE
 from scheduler.demo.mix import KINDS
-from scheduler.demo.wishes import Wish
 from scheduler.engine.grid import day_start
 
 CANCEL_REASONS = ("患者要求改期", "患者已在外院治疗", "检查结果提示无需手术", "家属意见未统一", "费用原因")
 SAME_DAY_REASONS = ("发热", "凝血指标未达标", "血压过高", "患者未禁食", "患者临时放弃", "急诊占用手术间")
+
+AHEAD = timedelta(minutes=10)
+"""Patients are called so long before their time at most."""
 
 WAITED = timedelta(minutes=30)
 """Whoever is not there by then does not come."""
@@ -39,6 +41,7 @@ class Case:
     appointment: str
     key: str
     protocol: str
+    urgency: str
     step: str
     ordinal: int
     status: str
@@ -60,6 +63,16 @@ class Act:
     step: str
     at: datetime
     happened: Mapping[str, datetime]
+
+
+def due(session: Session, day: date, zone: str, now: datetime) -> bool:
+    """Tell whether something of a local day may have happened by now that is not written down."""
+    open_ = select(Step.id).where(
+        Step.starts >= from_seconds(day_start(day, zone)),
+        Step.starts < min(now + AHEAD, from_seconds(day_start(day + timedelta(days=1), zone))),
+        Step.status.in_(("booked", "reserved", "arrived", "in-progress")),
+    )
+    return session.scalar(open_.limit(1)) is not None
 
 
 def cases(session: Session, day: date, zone: str) -> list[Case]:
@@ -95,6 +108,7 @@ def _case(
         appointment=appointment.public_id,
         key=appointment.source_ref or appointment.public_id,
         protocol=version.code,
+        urgency=appointment.urgency,
         step=step.code,
         ordinal=step.ordinal,
         status=step.status,
@@ -113,20 +127,21 @@ def course(day: list[Case], fates: Mapping[str, str], seed: int, now: datetime) 
     free: dict[str | int, datetime] = {}
     taken = _taken(day)
     for case in day:
-        if case.happened:
-            _leave(free, case, max(case.happened.values()))
+        if "out" in case.happened:
+            _leave(free, case, case.happened["out"])
             continue
-        if fates.get(case.key) == "noshow":
+        if not case.happened and fates.get(case.key) == "noshow":
             if case.ordinal == 0 and case.starts + WAITED <= now:
                 yield Act(case.appointment, case.step, case.starts + WAITED, {})
             continue
         random = Random(f"{seed}:{case.key}:{case.step}")  # noqa: S311 - a fixed demonstration, not a secret
         comes = case.starts + timedelta(minutes=_late(case, case.room not in free, random))
         comes = max(comes, *(free.get(place, comes) for place in (case.room, case.patient)))
-        until = min((at for at in taken.get(case.room, ()) if at > case.starts), default=None)
-        happened = _milestones(case, comes, until, random)
+        known = case.happened.get("in-room")
+        until = min((at for at in taken.get(case.room, ()) if at > case.starts and at != known), default=None)
+        happened = _milestones(case, known or comes, until, random)
         _leave(free, case, happened["out"])
-        past = {kind: at for kind, at in happened.items() if at <= now}
+        past = {kind: at for kind, at in happened.items() if at <= now and kind not in case.happened}
         if past:
             yield Act(case.appointment, case.step, max(past.values()), past)
 
@@ -184,22 +199,22 @@ class Cancellation:
     reason: str
 
 
-def cancellations(session: Session, wishes: Iterable[Wish], now: datetime) -> list[Cancellation]:
-    """Return which of the wishes were given up by now and still stand."""
-    fated = {wish.key: wish for wish in wishes if wish.fate.startswith("cancelled")}
+def cancellations(session: Session, fates: Mapping[str, str], now: datetime) -> list[Cancellation]:
+    """Return which of the cases were given up by now and still stand; `fates` by the case's key."""
+    fated = {key: fate for key, fate in fates.items() if fate.startswith("cancelled")}
     query = (
         select(Appointment.public_id, Appointment.source_ref, Appointment.created_at, Step.starts)
         .join(Step, (Step.appointment_id == Appointment.id) & (Step.ordinal == 0))
         .where(Appointment.source == SOURCE, Appointment.source_ref.in_(fated), Appointment.status == "booked")
         .order_by(Appointment.id)
     )
-    found = [_cancellation(fated[str(key)], each, *when) for each, key, *when in session.execute(query)]
+    found = [_cancellation(str(key), fated[str(key)], each, *when) for each, key, *when in session.execute(query)]
     return [each for each in found if each.at <= now]
 
 
-def _cancellation(wish: Wish, appointment: str, created: datetime, starts: datetime) -> Cancellation:
-    random = Random(f"{wish.key}:cancelled")  # noqa: S311 - a fixed demonstration, not a secret
-    same_day = wish.fate == "cancelled-same-day"
+def _cancellation(key: str, fate: str, appointment: str, created: datetime, starts: datetime) -> Cancellation:
+    random = Random(f"{key}:cancelled")  # noqa: S311 - a fixed demonstration, not a secret
+    same_day = fate == "cancelled-same-day"
     earliest = max(created, starts.replace(hour=0, minute=0)) if same_day else created
     at = earliest + (starts - earliest) * random.uniform(0.15, 0.9)
     return Cancellation(

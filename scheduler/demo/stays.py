@@ -7,7 +7,7 @@ from datetime import date, datetime, timedelta
 from math import exp
 from random import Random
 
-from sqlalchemy import select
+from sqlalchemy import ColumnElement, select
 from sqlalchemy.orm import Session, selectinload
 
 from models import (
@@ -28,7 +28,7 @@ from scheduler import availability, catalogue, ward
 from scheduler.demo.desk import DEMO, SOURCE
 from scheduler.demo.terms import LODGER
 from scheduler.engine.grid import at_minute, day_start, local_date
-from scheduler.engine.protocol import MOST_NIGHTS_BEFORE
+from scheduler.engine.protocol import MOST_NIGHTS_BEFORE, Protocol
 from scheduler.engine.rules import beds
 from scheduler.errors import Conflict, DomainError
 
@@ -37,6 +37,9 @@ SIGMA = 0.3
 
 LEAVES = (8 * 60 + 20, 12 * 60)
 """Between which minutes of the day patients leave (CLINICAL §13: by 11:00, and not everybody does)."""
+
+SEEN = 9 * 60 + 30
+"""When the round has seen who stays longer than planned."""
 
 COMES_WITHIN_MINUTES = 240
 """How long after the admission hour patients come."""
@@ -57,6 +60,16 @@ class Coming:
 
 
 @dataclass(frozen=True, slots=True)
+class Staying:
+    """A stay that should end on the day and is seen to last longer."""
+
+    at: datetime
+    key: str
+    encounter: str
+    ends: datetime
+
+
+@dataclass(frozen=True, slots=True)
 class Leaving:
     """A stay that ends on the day."""
 
@@ -69,7 +82,7 @@ class Leaving:
 def live(session: Session, day: date, seed: int, zone: str, now: datetime) -> None:
     """Let everything happen on the ward that happened on a local day by now, in its order."""
     there = _Beds(session, day, zone)
-    moves: list[Leaving | Coming] = [
+    moves: list[Leaving | Staying | Coming] = [
         *_leaving(session, day, seed, zone),
         *_coming(session, day, seed, zone),
         *_lodging(session, day, seed, zone),
@@ -77,7 +90,10 @@ def live(session: Session, day: date, seed: int, zone: str, now: datetime) -> No
     for move in sorted(moves, key=lambda each: (each.at, isinstance(each, Coming), each.key)):
         if move.at > now:
             return
-        if isinstance(move, Leaving):
+        if isinstance(move, Staying):
+            with suppress(DomainError):
+                ward.extend(session, move.encounter, version=None, expected_end=move.ends, actor=DEMO, now=move.at)
+        elif isinstance(move, Leaving):
             with suppress(DomainError):  # somebody has discharged or moved this patient since
                 ward.discharge(session, move.encounter, version=None, at=move.at, actor=DEMO, now=move.at)
             there.occupied.discard(move.bed)
@@ -143,25 +159,33 @@ def _random(seed: int, *parts: object) -> Random:
     return Random(":".join(map(str, (seed, *parts))))  # noqa: S311 - a fixed demonstration, not a secret
 
 
-def _leaving(session: Session, day: date, seed: int, zone: str) -> Iterator[Leaving]:
+def _leaving(session: Session, day: date, seed: int, zone: str) -> Iterator[Leaving | Staying]:
     query = (
-        select(Encounter, Appointment.source_ref)
+        select(Encounter, Appointment.source_ref, ProtocolVersion)
         .join(Appointment, Appointment.id == Encounter.appointment_id)
+        .join(ProtocolVersion, ProtocolVersion.id == Appointment.protocol_version_id)
         .where(Encounter.status == "in-progress", Appointment.source == SOURCE)
         .order_by(Encounter.id)
         .options(selectinload(Encounter.stays).selectinload(BedStay.resource))
     )
-    for encounter, ref in session.execute(query):
-        key = str(ref)
-        at = _leaves(seed, key, encounter, zone)
+    for encounter, ref, version in session.execute(query):
+        key, came = str(ref), local_date(to_seconds(encounter.admitted_at), zone)
+        at = _leaves(seed, key, came, _nights(catalogue.parsed(version)), zone)
+        bed = encounter.stays[-1].resource.code if encounter.stays else None
         if local_date(to_seconds(at), zone) <= day:
-            yield Leaving(at, key, encounter.public_id, encounter.stays[-1].resource.code if encounter.stays else None)
+            yield Leaving(at, key, encounter.public_id, bed)
+        elif local_date(to_seconds(encounter.expected_end), zone) <= day:
+            seen, ends = at_minute(day, SEEN, zone), at_minute(local_date(to_seconds(at), zone), LEAVES[1], zone)
+            yield Staying(from_seconds(seen), key, encounter.public_id, from_seconds(ends))
 
 
-def _leaves(seed: int, key: str, encounter: Encounter, zone: str) -> datetime:
+def _nights(protocol: Protocol) -> int:
+    """Return the nights that a stay for a protocol usually takes, the longest of its steps'."""
+    return max((step.stay.nights_before + step.stay.nights for step in protocol.steps if step.stay), default=1)
+
+
+def _leaves(seed: int, key: str, came: date, planned: int, zone: str) -> datetime:
     """Return when a patient leaves: some a night or two earlier or later than was planned."""
-    came = local_date(to_seconds(encounter.admitted_at), zone)
-    planned = (local_date(to_seconds(encounter.expected_end), zone) - came).days
     random = _random(seed, key, came)
     nights = max(1, round(planned * exp(random.gauss(0, SIGMA))))
     return from_seconds(at_minute(came + timedelta(days=nights), random.randrange(*LEAVES), zone))
@@ -180,11 +204,20 @@ def _coming(session: Session, day: date, seed: int, zone: str) -> Iterator[Comin
             Slot.starts >= from_seconds(day_start(day, zone)),
             Slot.starts < from_seconds(day_start(day + timedelta(days=1), zone)),
             Appointment.source == SOURCE,
+            _not_here(day, zone),
         )
         .order_by(Slot.starts, Slot.id)
     )
     for starts, ends, bed, appointment, ref, patient in session.execute(query):
         yield Coming(_comes(seed, str(ref), starts), str(ref), appointment, patient, bed, ends)
+
+
+def _not_here(day: date, zone: str) -> ColumnElement[bool]:
+    """No stay of the appointment has begun on the day: the ward may live through a day in several goes."""
+    begun = select(Encounter.id).where(
+        Encounter.appointment_id == Appointment.id, Encounter.admitted_at >= from_seconds(day_start(day, zone))
+    )
+    return ~begun.exists()
 
 
 def _comes(seed: int, key: str, starts: datetime) -> datetime:
@@ -205,6 +238,7 @@ def _lodging(session: Session, day: date, seed: int, zone: str) -> Iterator[Comi
             Step.status.in_(ACTIVE_STATUSES),
             Appointment.source == SOURCE,
             Appointment.options[LODGER].as_integer() > 0,
+            _not_here(day, zone),
         )
         .order_by(Step.starts, Step.id)
     )

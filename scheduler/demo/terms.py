@@ -13,6 +13,9 @@ from scheduler.engine.world import Resource
 OPENS, SPREAD = 8 * 60, 9 * 60
 """When wishes begin, in minutes after midnight, and over how long they are spread."""
 
+NOON, AFTERNOON = 12 * 60, 13 * 60 + 30
+"""Whoever wants to come over lunch is planned for the afternoon's first places."""
+
 AHEAD = {"1": (0, 0), "2a": (0, 0), "2b": (0, 1), "3": (0, 4), "4a": (1, 14), "4b": (3, 45)}
 """Urgency → how many days ahead an operation is booked (CLINICAL §11); a lead of the protocol's comes first."""
 
@@ -48,9 +51,20 @@ def urgency(wish: Wish, protocol: Protocol, unannounced: bool) -> str:
     return "3" if protocol.urgency in ("1", "2a", "2b") else protocol.urgency
 
 
-def wanted_at(wish: Wish, zone: str) -> int:
-    """Return the instant a wish is wanted at; mornings are busier."""
-    return at_minute(wish.day, OPENS + int(wish.hour**1.3 * SPREAD), zone)
+def arrives_at(wish: Wish, zone: str) -> int:
+    """Return when somebody who comes without notice is there; mornings are busier."""
+    return at_minute(wish.day, _minute(wish), zone)
+
+
+def wanted_at(wish: Wish, protocol: Protocol, zone: str) -> int:
+    """Return the instant a planned wish is wanted at: lists are made of places of one length, not of gaps."""
+    minute = _minute(wish)
+    session = AFTERNOON if minute >= NOON else OPENS
+    return at_minute(wish.day, max(minute - (minute - session) % protocol.steps[0].span_minutes, session), zone)
+
+
+def _minute(wish: Wish) -> int:
+    return OPENS + int(wish.hour**1.3 * SPREAD)
 
 
 def asked_at(wish: Wish, protocol: Protocol, first: int, day: date, zone: str, now: int) -> int:

@@ -124,7 +124,7 @@ def _wish(
         ahead=random.random(),
         chance=random.random(),
         urgent=urgent,
-        fate="" if urgent else _fate(kind, random),
+        fate="" if urgent else fate(key, kind, seed),
     )
 
 
@@ -132,10 +132,11 @@ def _options(kind: Kind, random: Random) -> dict[str, int]:
     return {option: 1 for option, share in kind.options.items() if random.random() < share}
 
 
-def _fate(kind: Kind, random: Random) -> str:
+def fate(key: str, kind: Kind, seed: int) -> str:
+    """Return what becomes of a wish that does not come without notice; it can be asked of a booking by its key."""
     operation = kind in OPERATIONS
     cancelled, absent = (CANCELLED, NO_SHOW) if operation else (CANCELLED_EXAMINATION, NO_SHOW_EXAMINATION)
-    drawn = random.random()
+    drawn = Random(f"{seed}:{key}:fate").random()  # noqa: S311 - not a secret
     if drawn < cancelled:
         return "cancelled-same-day" if drawn < cancelled * SAME_DAY else "cancelled"
     return "noshow" if drawn < cancelled + absent else ""

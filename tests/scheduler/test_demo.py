@@ -16,7 +16,7 @@ from models import Appointment, BedStay, Demonstration, Encounter, Milestone, Pa
 from models.database import Database
 from scheduler import catalogue, closures, demo, invariants
 from scheduler.booking import rows
-from scheduler.demo import lived, mix, wishes
+from scheduler.demo import lived, living, mix, wishes
 from scheduler.errors import Conflict
 from tests.conftest import NOW, ROOT, Store, load_department
 from tests.factories import NURSE, booked, done
@@ -288,3 +288,41 @@ def test_somebody_who_books_meanwhile_only_makes_it_look_again(department: Datab
     done(department, lambda session: desk.book(session, second), now=NOON)
     assert desk.tally.booked.total() == 2
     assert invariants.faults(department) == []
+
+
+# --- It lives on.
+
+
+def test_it_lives_on_as_the_day_goes_by(department: Database) -> None:
+    begin(department, 18)
+    demo.fill(department, told, now=NOON)
+    evening = NOON + 8 * HOUR
+    while department.transact(living.live_on, now=evening):
+        pass
+    with department.read() as session:
+        today = select(Step).where(Step.starts >= NOW, Step.starts < NOW + 12 * HOUR)
+        statuses = Counter(step.status for step in session.scalars(today))
+        assert statuses["fulfilled"] > 20
+        assert set(statuses) <= {"fulfilled", "noshow", "cancelled"}
+        assert session.scalar(select(func.max(Milestone.at))) <= evening
+    assert invariants.faults(department) == []
+
+
+def test_lived_in_small_steps_it_ends_as_in_one(store: Store, department: Database) -> None:
+    other = Database(store.copy(store.template("department", load_department)))
+    for db in (department, other):
+        begin(db)
+        demo.fill(db, told, now=NOON)
+    for minutes in range(90, 480, 90):
+        department.transact(living.live_on, now=NOON + timedelta(minutes=minutes))
+    while other.transact(living.live_on, now=NOON + timedelta(minutes=470)):
+        pass
+    department.transact(living.live_on, now=NOON + timedelta(minutes=470))
+    assert state(department) == state(other)
+    other.close()
+    store.drop(other.url.render_as_string(hide_password=False))
+
+
+def test_nothing_lives_where_there_is_no_demonstration(department: Database) -> None:
+    done(department, booked)
+    assert department.transact(living.live_on, now=NOW + 8 * HOUR) == 0
