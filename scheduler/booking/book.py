@@ -52,7 +52,7 @@ def book(session: Session, request: BookRequest, *, actor: Actor, now: datetime)
         owner=patient.resource.code,
         resources=[locked.rows[code] for code in codes],
         settings=settings,
-        judged_by=terms.new(patient, request.urgency or protocol.urgency, zone=settings.zone, now=now),
+        judged_by=terms.new(patient.sex, request.urgency or protocol.urgency, zone=settings.zone, now=now),
         now=now,
     )
     rows.judge(broken, override=request.override, role=actor.role)

@@ -78,7 +78,12 @@ def _find(session: Session, request: FindRequest, version: ProtocolVersion, *, n
         latest=to_seconds(request.latest),
         require=request.require,
         prefer=request.prefer,
-        terms=terms.new(person, request.urgency or protocol.urgency, zone=world.grid.zone, now=now),
+        terms=terms.new(
+            person.sex if person else request.sex,
+            request.urgency or protocol.urgency,
+            zone=world.grid.zone,
+            now=now,
+        ),
     )
     proposals: tuple[Placement, ...] = ()
     if problem.latest >= problem.earliest:
@@ -146,7 +151,7 @@ def check(
         owner=person.resource.code if person else None,
         resources=_rows(session, placement, person),
         settings=settings,
-        judged_by=terms.new(person, urgency or protocol_.urgency, zone=settings.zone, now=now),
+        judged_by=terms.new(person.sex if person else None, urgency or protocol_.urgency, zone=settings.zone, now=now),
         now=now,
     )
 

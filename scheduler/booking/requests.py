@@ -27,6 +27,8 @@ class FindRequest:
     prefer: Mapping[str, str] = field(default_factory=dict)
     urgency: str | None = None
     options: Mapping[str, int] = field(default_factory=dict)
+    sex: str | None = None
+    """Of a patient who has no number here yet."""
 
 
 @dataclass(frozen=True, slots=True)

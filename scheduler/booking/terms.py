@@ -2,14 +2,14 @@
 
 from datetime import datetime
 
-from models import Appointment, Patient, to_seconds
+from models import Appointment, to_seconds
 from scheduler.engine.grid import local_date
 from scheduler.engine.world import Terms
 
 
-def new(patient: Patient | None, urgency: str, *, zone: str, now: datetime) -> Terms:
-    """Return the terms of a booking that is made now."""
-    return Terms(local_date(to_seconds(now), zone), urgency, patient.sex if patient else None)
+def new(sex: str | None, urgency: str, *, zone: str, now: datetime) -> Terms:
+    """Return the terms of a booking that is made now, for a patient of this sex; None where nobody knows it yet."""
+    return Terms(local_date(to_seconds(now), zone), urgency, sex)
 
 
 def standing(appointment: Appointment, *, zone: str) -> Terms:

@@ -129,6 +129,7 @@ def _request(asked: ProposalsAsked, now: datetime) -> booking.FindRequest:
         prefer=asked.prefer,
         urgency=asked.urgency,
         options=asked.options,
+        sex=asked.patient.sex if isinstance(asked.patient, SomePatient) else None,
     )
 
 

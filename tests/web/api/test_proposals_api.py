@@ -201,3 +201,11 @@ def test_a_token_for_one_patient_does_not_book_another(nurse: Caller, new_patien
     token = found(nurse, patient=new_patient(), limit=1)[0]["token"]
     problem = refused(nurse.post("/appointments", {"patient": new_patient(), "proposal": token}), 422, "bad-token")
     assert problem["reason"] == "other-patient"
+
+
+def test_a_procedure_for_the_other_sex_has_no_place_for_a_patient_without_a_number_either(nurse: Caller) -> None:
+    asked = {"protocol": "AB-UTE", "patient": {"sex": "male"}, "latest": "2026-12-20T00:00:00+08:00"}
+    told = ok(nurse.post("/proposals", asked))
+    assert told["proposals"] == []
+    assert {each["code"] for refusal in told["refusals"] for each in refusal["blocked_by"]} >= {"patient-sex"}
+    assert ok(nurse.post("/proposals", asked | {"patient": {"sex": "female"}}))["proposals"] != []
