@@ -92,6 +92,7 @@ def test_a_booking_by_keyboard_alone(desk: Page, department: Database, typed: st
 def test_a_booking_by_mouse(desk: Page, department: Database, protocol: str) -> None:
     desk.fill("#book-q", "Z4711")
     desk.click("#book-patients a")
+    expect(desk.locator("#book-p")).to_be_focused()
     desk.click(f"#book-procedures a:has(code:text-is('{protocol}'))")
     desk.click("#take-3")
     desk.click("#confirm")
@@ -187,6 +188,7 @@ def test_who_is_here_already_is_offered_under_the_next_enter(desk: Page, departm
 def open_proposals(desk: Page, protocol: str = "BX-FNA") -> None:
     desk.fill("#book-q", "sxm")
     desk.click("#book-patients a")
+    expect(desk.locator("#book-p")).to_be_focused()
     desk.click(f"#book-procedures a:has(code:text-is('{protocol}'))")
     expect(desk.locator("#take-1")).to_be_focused()
 
@@ -279,6 +281,7 @@ def test_without_the_files_of_npm_the_same_booking_goes_through(desk: Page, depa
     desk.keyboard.type("sxm")
     desk.keyboard.press("Enter")
     desk.click("#book-patients a")
+    expect(desk.locator("#book-p")).to_be_focused()
     desk.click("#book-procedures a:has(code:text-is('BX-FNA'))")
     expect(desk.locator("#take-1")).to_be_focused()
     desk.keyboard.press("Enter")

@@ -122,7 +122,8 @@
     if (detail.target === desk) among = document.activeElement.closest?.(".offers") && document.activeElement.id;
   });
 
-  // By now htmx has put the focus where it belongs.
+  // By now htmx has put the focus where it belongs. It settles in the moment of the swap (defaultSettleDelay 0), so no
+  // key can come between the two and be taken back.
   document.addEventListener("htmx:afterSettle", (event) => {
     if (event.target.id !== "desk") return;
     if (among) document.getElementById(among)?.focus({ preventScroll: true });

@@ -19,7 +19,11 @@
     return true;
   }
 
-  async function load(url, options, focus) {
+  // One after the other, in the order they were asked for: a late answer never takes the place of a newer one.
+  let asked = Promise.resolve();
+  const load = (...wanted) => (asked = asked.then(() => fetched(...wanted)));
+
+  async function fetched(url, options, focus) {
     let response;
     try { response = await np.send(url, { headers: { Accept: "text/html" }, ...options }); } catch { return; }
     if (response.status === 401) return;
