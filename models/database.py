@@ -19,7 +19,9 @@ from typing import IO, Any, TypeVar
 from sqlalchemy import Engine, create_engine, event, text
 from sqlalchemy.engine import URL, make_url
 from sqlalchemy.exc import ArgumentError, DBAPIError
-from sqlalchemy.orm import Session
+from sqlalchemy.orm import Session, make_transient_to_detached
+from sqlalchemy.orm.attributes import set_committed_value
+from sqlalchemy.orm.util import identity_key
 
 T = TypeVar("T")
 
@@ -97,6 +99,23 @@ class Database:
         self.engine.dispose()
         if self._queue is not None:
             self._queue.close()
+
+
+def written(session: Session, entity: type[T], id_: int, **known: Any) -> T:
+    """Return the object of what was written as a row: what is named is known, the rest is read when it is asked for.
+
+    An object of it that the session holds already is this one, and forgets what it had read.
+    """
+    held = session.identity_map.get(identity_key(entity, id_))
+    if held is None:
+        held = entity(id=id_)  # type: ignore[call-arg]
+        make_transient_to_detached(held)
+        session.add(held)
+    else:
+        session.expire(held)
+    for name, value in known.items():
+        set_committed_value(held, name, value)
+    return held
 
 
 def is_transient(error: DBAPIError) -> bool:

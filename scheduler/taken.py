@@ -150,7 +150,7 @@ Occupied = dict[int, list[Busy]]
 
 def _read(session: Session, statement: Any, **given: Any) -> Occupied:
     found: Occupied = defaultdict(list)
-    for id_, *busy in session.execute(statement, given):
+    for id_, *busy in session.execute(statement, given).all():  # at once: one by one takes twice as long
         found[id_].append(Busy(*busy))
     return found
 

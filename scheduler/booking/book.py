@@ -8,6 +8,7 @@ from typing import Any
 from sqlalchemy.orm import Session
 
 from models import Appointment, Patient, ProtocolVersion, Step, from_seconds
+from models.database import written
 from scheduler import availability, catalogue, lifecycle, patients
 from scheduler.actor import Actor
 from scheduler.booking import rows, terms
@@ -79,7 +80,7 @@ def book(session: Session, request: BookRequest, *, actor: Actor, now: datetime)
         after=told(1, row["status"], map(_told, steps)),
         override=request.override,
     )
-    return rows.reference(session, id_, **_NEW | row)
+    return written(session, Appointment, id_, **_NEW | row)
 
 
 def _version(session: Session, request: BookRequest, day: date) -> ProtocolVersion:

@@ -8,6 +8,7 @@ from sqlalchemy import bindparam
 from sqlalchemy.orm import Session
 
 from models import MILESTONES, Appointment, Milestone, whole_second
+from models.database import written
 from scheduler import lifecycle
 from scheduler.actor import Actor
 from scheduler.booking import rows, standing
@@ -82,7 +83,9 @@ def settle(
         before=before.summary(),
         after=after.summary(),
     )
-    return rows.reference(session, after.id, public_id=after.public_id, version=after.version, status=after.status)
+    return written(
+        session, Appointment, after.id, public_id=after.public_id, version=after.version, status=after.status
+    )
 
 
 def judged(happened: Mapping[str, datetime], now: datetime) -> dict[str, datetime]:

@@ -9,9 +9,7 @@ from typing import Any
 
 from sqlalchemy import bindparam, select, update
 from sqlalchemy.exc import DBAPIError
-from sqlalchemy.orm import Session, joinedload, make_transient_to_detached, selectinload
-from sqlalchemy.orm.attributes import set_committed_value
-from sqlalchemy.orm.util import identity_key
+from sqlalchemy.orm import Session, joinedload, selectinload
 
 from models import ACTIVE_STATUSES, Appointment, Resource, Slot, Step, from_seconds
 from scheduler import availability, closures, lifecycle, taken
@@ -71,11 +69,11 @@ _LAPSED = (
     .where(Appointment.status == "pending", Appointment.hold_until <= bindparam("now"))
     .order_by(Appointment.id)
 )
+_RESOURCE = Resource.__table__.c
 _CHANGED = (
-    update(Resource)
-    .where(Resource.id.in_(bindparam("ids", expanding=True)))
-    .values(revision=Resource.revision + 1)
-    .execution_options(synchronize_session=False)
+    update(Resource.__table__)  # type: ignore[arg-type]
+    .where(_RESOURCE.id.in_(bindparam("ids", expanding=True)))
+    .values(revision=_RESOURCE.revision + 1)
 )
 """Statements of every booking, built once: building them took longer than the database did."""
 
@@ -86,23 +84,6 @@ def whole(session: Session, public_id: str) -> Appointment:
     if found is None:
         raise NotFound("unknown-appointment", appointment=public_id)
     return found
-
-
-def reference(session: Session, id_: int, **known: Any) -> Appointment:
-    """Return an appointment that was written as rows: what is named is known, the rest is read when it is asked for.
-
-    An object of it that the session holds already is this one, and forgets what it had read.
-    """
-    held = session.identity_map.get(identity_key(Appointment, id_))
-    if held is None:
-        held = Appointment(id=id_)
-        make_transient_to_detached(held)
-        session.add(held)
-    else:
-        session.expire(held)
-    for name, value in known.items():
-        set_committed_value(held, name, value)
-    return held
 
 
 def lock(session: Session, codes: Iterable[str], *, lapsed_by: datetime | None = None) -> Locked:

@@ -2,14 +2,16 @@
 
 import uuid
 from collections.abc import Iterator
+from contextlib import contextmanager
 from datetime import date, datetime
 from typing import Any
 
-from sqlalchemy import bindparam, delete, insert, select
+from sqlalchemy import BigInteger, bindparam, delete, insert, select
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session, joinedload
 
 from models import Department, Patient, PatientKey, Resource, to_seconds
+from models.database import written
 from scheduler import audit
 from scheduler.actor import Actor
 from scheduler.engine.grid import local_date
@@ -19,6 +21,11 @@ from scheduler.patients.flags import stored
 from scheduler.patients.keys import keys, number_key
 from scheduler.patients.likeness import Alike, likely
 from scheduler.patients.sounds import readings
+
+_ADD_RESOURCE = Resource.__table__.insert().returning(Resource.__table__.c.id)  # type: ignore[attr-defined]
+_ADD_PATIENT = Patient.__table__.insert().returning(Patient.__table__.c.id)  # type: ignore[attr-defined]
+_NEW = {"version": 1, "merged_into_id": None, "merged": None}
+"""What stands in the columns that a new record leaves out."""
 
 
 def create(session: Session, entry: PatientEntry, *, actor: Actor, now: datetime, anyway: bool = False) -> Patient:
@@ -32,10 +39,13 @@ def create(session: Session, entry: PatientEntry, *, actor: Actor, now: datetime
     if not anyway:
         _refuse_alike(likely(session, entry))
     public_id = str(uuid.uuid4())
-    # No name on the resource: whoever may see what is occupied need not learn by whom.
-    resource = Resource(code=f"patient:{public_id}", kind="patient", name_zh="患者", name_en="Patient")
-    patient = Patient(public_id=public_id, resource=resource, created_at=now, **_columns(entry))
-    _flush(session, patient, entry.record_number)
+    row = {"public_id": public_id, "created_at": now} | _columns(entry)
+    with _numbered(session, entry.record_number):
+        # No name on the resource: whoever may see what is occupied need not learn by whom.
+        resource = {"code": f"patient:{public_id}", "kind": "patient", "name_zh": "患者", "name_en": "Patient"}
+        row["resource_id"] = session.execute(_ADD_RESOURCE, resource).scalar_one()
+        id_ = session.execute(_ADD_PATIENT, row).scalar_one()
+    patient = written(session, Patient, id_, **_NEW | row)
     _index(session, patient)
     audit.record(
         session, actor=actor, now=now, action="create", entity="patient", entity_id=public_id, patient=public_id
@@ -57,10 +67,10 @@ def update(
     _refuse_taken(session, entry.record_number, patient.id)
     columns = _columns(entry)
     changed = sorted(name for name, value in columns.items() if getattr(patient, name) != value)
-    for name, value in columns.items():
-        setattr(patient, name, value)
-    patient.version += 1
-    _flush(session, patient, entry.record_number)
+    with _numbered(session, entry.record_number):
+        for name, value in columns.items():
+            setattr(patient, name, value)
+        patient.version += 1
     reindex(session, patient)
     # The trail names what changed, never the values: it outlives the right to read them.
     detail = {"changed": changed, "version": patient.version}
@@ -94,14 +104,20 @@ def by_public_id(session: Session, public_id: str, *, lock: bool = False) -> Pat
     return patient if survivor is None else by_public_id(session, survivor.public_id, lock=lock)
 
 
+_ZONE = select(Department.__table__.c.zone)
+_PATIENT = Patient.__table__.c
+_HOLDER = select(_PATIENT.public_id).where(
+    _PATIENT.record_number == bindparam("number"), _PATIENT.id.is_distinct_from(bindparam("own", type_=BigInteger))
+)
+
+
 def _today(session: Session, now: datetime) -> date:
-    zone = session.scalars(select(Department.zone)).first()
+    zone = session.execute(_ZONE).scalar()
     return local_date(to_seconds(now), zone or "UTC")
 
 
 def _refuse_taken(session: Session, record_number: str, own: int | None) -> None:
-    query = select(Patient.public_id).where(Patient.record_number == record_number, Patient.id.is_distinct_from(own))
-    if (holder := session.scalars(query).first()) is not None:
+    if (holder := session.execute(_HOLDER, {"number": record_number, "own": own}).scalar()) is not None:
         raise Conflict("duplicate-record-number", record_number=record_number, patient=holder)
 
 
@@ -111,10 +127,12 @@ def _refuse_alike(found: list[Alike]) -> None:
         raise Conflict("likely-duplicate", count=len(alike), alike=alike)
 
 
-def _flush(session: Session, patient: Patient, record_number: str) -> None:
+@contextmanager
+def _numbered(session: Session, record_number: str) -> Iterator[None]:
+    """Write a record inside; raises Conflict("duplicate-record-number") when the database knows its number."""
     try:
         with session.begin_nested():
-            session.add(patient)
+            yield
             session.flush()
     except IntegrityError as error:  # somebody entered the same number since it was looked up
         raise Conflict("duplicate-record-number", record_number=record_number) from error
