@@ -101,7 +101,9 @@ def test_every_table_surname_has_as_many_syllables_as_characters() -> None:
 
 
 def test_a_patient_has_a_resource_without_a_name(db: Database) -> None:
-    patient = create(db)
+    public_id = create(db).public_id
+    with db.read() as session:
+        patient = patients.by_public_id(session, public_id)
     assert patient.resource.code == f"patient:{patient.public_id}"
     assert patient.resource.kind == "patient"
     assert "张" not in patient.resource.name_zh
