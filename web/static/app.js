@@ -150,9 +150,9 @@
   }
   document.addEventListener("click", (event) => { if (!event.target.closest("details[data-toggle-key]")) closeHelp(); });
 
-  // A menu wider than a telephone begins where one is.
+  // A menu wider than a telephone begins where one is. Asking where costs a layout: only where it may be needed.
   const here = document.querySelector(".np-nav [aria-current]");
-  if (here) here.closest(".np-nav").scrollLeft = here.offsetLeft - 12;
+  if (here && window.matchMedia("(max-width: 62rem)").matches) here.closest(".np-nav").scrollLeft = here.offsetLeft - 12;
 
   window.np = { say, send, token };
   active();

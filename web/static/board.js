@@ -3,7 +3,7 @@
 (function () {
   "use strict";
 
-  const SNAP = 5, LEAST = 1.85, EVERY = 25000, HOLD = 300, SLACK = 5;
+  const SNAP = 5, EVERY = 25000, HOLD = 300, SLACK = 5;
   const root = document.getElementById("bd");
   const at = (id) => document.getElementById(id);
   const all = (selector, from) => [...(from || root).querySelectorAll(selector)];
@@ -11,16 +11,15 @@
   const tell = (text) => { at("bd-live").textContent = ""; requestAnimationFrame(() => { at("bd-live").textContent = text; }); };
 
   // --- Drawing. Positions are custom properties set here, because the policy allows no style attributes.
-  let minute = 1, drawnAt = 0;
+  // Nothing is measured here: a measurement makes the browser lay out the whole page once more.
+  let drawnAt = 0;
   const paper = window.matchMedia("print"); // an axis as wide as a screen would be cut off: on paper every room is a list
 
   function draw() {
     const scroll = at("bd-scroll"), first = number(scroll, "first"), span = number(scroll, "last") - first;
     scroll.classList.toggle("is-drawn", !paper.matches);
     if (paper.matches) return;
-    const side = scroll.querySelector(".bd-corner").offsetWidth;
-    minute = Math.max((scroll.clientWidth - side - 1) / span, LEAST);
-    set(scroll, { minute: `${minute}px`, first, span });
+    set(scroll, { first, span });
     for (const lane of all(".lane", scroll)) set(lane, { rows: lane.dataset.rows });
     for (const element of all("[data-at]", scroll)) {
       const { at, len, setup, cleanup, row } = element.dataset;
@@ -28,6 +27,11 @@
     }
     drawnAt = performance.now();
     tick();
+  }
+
+  function minute() {
+    const scroll = at("bd-scroll");
+    return scroll.querySelector(".bd-ruler").getBoundingClientRect().width / (number(scroll, "last") - number(scroll, "first"));
   }
 
   function set(element, values) {
@@ -40,20 +44,20 @@
   }
 
   function tick() {
-    const scroll = at("bd-scroll"), line = scroll.querySelector(".bd-now"), now = present();
-    line.hidden = now === null || now < number(scroll, "first") || now > number(scroll, "last");
+    const scroll = at("bd-scroll"), now = present();
+    scroll.classList.toggle("has-now", now !== null && now >= number(scroll, "first") && now <= number(scroll, "last"));
     if (now === null) return;
-    set(line, { now, tall: `${scroll.scrollHeight}px` });
+    set(scroll, { now });
     for (const bar of all("[data-grows]", scroll)) set(bar, { len: Math.max(now - number(bar, "at"), 1) });
   }
 
   function lookAtNow() {
     const scroll = at("bd-scroll"), asked = scroll.dataset.look;
-    if (asked !== undefined) { scroll.scrollLeft = (Number(asked) - number(scroll, "first")) * minute; return; }
+    if (asked !== undefined) { scroll.scrollLeft = (Number(asked) - number(scroll, "first")) * minute(); return; }
     const now = present();
     const cases = all(".case", scroll).map((each) => number(each, "at"));
     const wanted = now ?? (cases.length ? Math.min(...cases) + 60 : number(scroll, "first"));
-    scroll.scrollLeft = Math.max((wanted - number(scroll, "first") - 90) * minute, 0);
+    scroll.scrollLeft = Math.max((wanted - number(scroll, "first") - 90) * minute(), 0);
   }
 
   // --- Swapping in what the server says: the page's parts by their ids, focus and scroll kept.
@@ -259,7 +263,7 @@
     const link = event.target.closest("a[data-move]");
     if (!link || event.button || sending || lift || !event.isPrimary) return;
     const item = link.closest(".case");
-    drag = { link, id: event.pointerId, x: event.clientX, y: event.clientY, grab: (event.clientX - item.getBoundingClientRect().left) / minute, live: false };
+    drag = { link, id: event.pointerId, x: event.clientX, y: event.clientY, grab: (event.clientX - item.getBoundingClientRect().left) / minute(), live: false };
     if (event.pointerType === "touch") rest = setTimeout(begin, HOLD);
   });
 
@@ -289,7 +293,7 @@
     if (x > box.right - edge) scroll.scrollLeft += 12; else if (x < box.left + side + edge / 2) scroll.scrollLeft -= 12;
     if (y > box.bottom - edge) scroll.scrollTop += 10; else if (y < box.top + edge + 26) scroll.scrollTop -= 10;
     const track = lift.from.querySelector(".lane-time").getBoundingClientRect();
-    const raw = (x - track.left) / minute + number(scroll, "first") - drag.grab;
+    const raw = (x - track.left) / minute() + number(scroll, "first") - drag.grab;
     const lane = lanes().find((each) => { const r = each.getBoundingClientRect(); return y >= r.top && y < r.bottom; });
     hover(Math.round(raw / SNAP) * SNAP, lane || lift.lane);
   }
@@ -309,9 +313,6 @@
   root.addEventListener("touchmove", (event) => { if (drag?.live) event.preventDefault(); }, { passive: false });
   root.addEventListener("contextmenu", (event) => { if (drag?.live || rest) event.preventDefault(); });
 
-  // --- The width changes with the window and with the panel.
-  let redraw = 0;
-  window.addEventListener("resize", () => { cancelAnimationFrame(redraw); redraw = requestAnimationFrame(() => { if (!lift) draw(); }); });
   paper.addEventListener("change", draw);
   draw();
   lookAtNow();
