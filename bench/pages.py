@@ -27,6 +27,7 @@ from models.database import Database
 from scheduler import department_file
 from scheduler.commands import DEPARTMENT, begin_demonstration
 from scheduler.demo import fill
+from scheduler.working_days import Calendar
 from tests.browser.addresses import PAGES, names
 from tests.conftest import BROWSERS, free_port
 from tests.queries import asked
@@ -61,7 +62,7 @@ class Row:
 def rows(folder: Path) -> Iterator[Row]:
     """Yield a row for each page, an empty route first and the board as a browser paints it last."""
     db = _database(folder)
-    day = f"{datetime.now(UTC) + timedelta(hours=8):%Y-%m-%d}"
+    day = _working_day(db)
     app = create_app(load(_env_file=None, database_url=_url(db), secret_key=SECRET, argon2_memory_kib=8), db)
     _add_account(db)
     client = app.test_client()
@@ -74,6 +75,13 @@ def rows(folder: Path) -> Iterator[Row]:
     cookie = client.get_cookie(cookie_name(secure=False))
     yield from _painted(db, cookie.value if cookie else "", f"/board/{day}")
     db.close()
+
+
+def _working_day(db: Database) -> str:
+    """Return today or the next day that is worked, as ISO."""
+    today = (datetime.now(UTC) + timedelta(hours=8)).date()
+    with db.read() as session:
+        return next(Calendar.load(session).working_days(today, today + timedelta(days=30))).isoformat()
 
 
 def _database(folder: Path) -> Database:
