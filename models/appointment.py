@@ -3,7 +3,7 @@
 from datetime import date, datetime
 from typing import Any
 
-from sqlalchemy import CheckConstraint, ForeignKey, Index, UniqueConstraint
+from sqlalchemy import CheckConstraint, ForeignKey, Index, UniqueConstraint, text
 from sqlalchemy.orm import Mapped, mapped_column, relationship
 
 from models.base import Base, Key, PublicId
@@ -25,6 +25,16 @@ ACTIVE_STATUSES = (
 INACTIVE_STATUSES = ("proposed", "moving", "unplaced", "cancelled", "noshow", "entered-in-error")
 
 MILESTONES = ("called", "in-room", "started", "ended", "out")
+
+
+FEW_STATUSES = ("pending", "unplaced")
+FEW = "status IN ('pending', 'unplaced')"
+"""Steps that need somebody: few at any time among those of years, so they have an index of their own."""
+
+
+def _where(condition: str) -> dict[str, Any]:
+    """Keep an index to the few rows that a condition (SQL) holds for; a query that names it word for word uses it."""
+    return {"sqlite_where": text(condition), "postgresql_where": text(condition)}
 
 
 class Appointment(Base):
@@ -70,6 +80,7 @@ class Step(Base):
     """One visit of a pathway: a span with its slots. Its public id is the UID of its calendar event."""
 
     __tablename__ = "step"
+    __table_args__ = (Index("ix_step_few", "starts", **_where(FEW)),)
 
     id: Mapped[Key]
     public_id: Mapped[PublicId]
@@ -105,6 +116,7 @@ class Slot(Base):
         CheckConstraint("starts < ends", name="span"),
         Index("ix_slot_resource_id_starts_ends", "resource_id", "starts", "ends"),
         Index("ix_slot_starts", "starts"),
+        Index("ix_slot_asked", "ends", **_where("confirmation IS NOT NULL")),
     )
 
     id: Mapped[Key]
@@ -146,7 +158,7 @@ class Milestone(Base):
     """A fact: when a patient was called, in the room, started, ended, out. Never refused for overlapping a plan."""
 
     __tablename__ = "milestone"
-    __table_args__ = (UniqueConstraint("step_id", "kind"),)
+    __table_args__ = (UniqueConstraint("step_id", "kind"), Index("ix_milestone_resource_id_at", "resource_id", "at"))
 
     id: Mapped[Key]
     step_id: Mapped[int] = mapped_column(ForeignKey("step.id"))

@@ -10,6 +10,7 @@ from sqlalchemy import ColumnElement, or_, select
 from sqlalchemy.orm import Session, selectinload
 
 from models import (
+    RESOURCE_KINDS,
     Appointment,
     Department,
     Resource,
@@ -112,7 +113,7 @@ def _place(session: Session) -> str:
 def _resources(session: Session) -> dict[str, engine.Resource]:
     rows = session.scalars(
         select(Resource)
-        .where(Resource.active, Resource.kind != "patient")
+        .where(Resource.active, Resource.kind.in_(RESOURCE_KINDS))
         .options(selectinload(Resource.privileges))
         .order_by(Resource.ordinal, Resource.code)
     )
@@ -256,7 +257,7 @@ def _horizon(chosen: Settings, now: datetime, earliest: datetime, latest: dateti
 
 
 _REVISIONS = select(Resource.id, Resource.code, Resource.kind, Resource.revision).where(
-    Resource.active, Resource.kind != "patient"
+    Resource.active, Resource.kind.in_(RESOURCE_KINDS)
 )
 
 

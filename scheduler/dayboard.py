@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 from typing import Any
 
-from sqlalchemy import Select, select
+from sqlalchemy import Select, select, text
 from sqlalchemy.orm import Session, defer
 
 from models import (
@@ -22,13 +22,14 @@ from models import (
     from_seconds,
     to_seconds,
 )
+from models.appointment import FEW, FEW_STATUSES
 from scheduler import availability, catalogue, team
 from scheduler.department_file import IMPORTED
 from scheduler.engine import options
 from scheduler.engine.grid import Span, day_start, local_date
 from scheduler.engine.protocol import Protocol
 from scheduler.patients.flags import Flag, in_force
-from scheduler.taken import LONGEST_STEP
+from scheduler.taken import LONGEST_SLOT, LONGEST_STEP
 
 
 @dataclass(frozen=True, slots=True)
@@ -190,7 +191,7 @@ def cases(
     resource: str | None = None,
     patient: str | None = None,
     patients: Collection[str] | None = None,
-    statuses: Iterable[str] | None = None,
+    statuses: Collection[str] | None = None,
     appointment: str | None = None,
     step: str | None = None,
     steps: Iterable[str] | None = None,
@@ -205,7 +206,7 @@ def cases(
     if starts is not None and ends is not None:
         query = query.where(Step.starts < ends, Step.ends > starts, Step.starts > starts - LONGEST_STEP)
     if resource is not None:
-        query = query.where(Step.id.in_(_steps_of(resource)))
+        query = query.where(Step.id.in_(_steps_of(resource, starts, ends)))
     if patient is not None:
         query = query.where(Patient.public_id == patient)
     if patients is not None:
@@ -218,6 +219,8 @@ def cases(
         query = query.where(Step.public_id.in_(list(steps)))
     if statuses is not None:
         query = query.where(Step.status.in_(list(statuses)))
+        if set(statuses) <= set(FEW_STATUSES):
+            query = query.where(text(f"step.{FEW}"))  # names the index of the few
     return _read(session, query.order_by(Step.starts, Step.id).limit(limit))
 
 
@@ -237,7 +240,8 @@ def departed(session: Session, resource: str, *, since: datetime) -> list[tuple[
     ]
 
 
-def _steps_of(resource: str) -> Select[tuple[int]]:
+def _steps_of(resource: str, starts: datetime | None, ends: datetime | None) -> Select[tuple[int]]:
+    """Steps that hold a resource or happened there; with a span only those near it, so that no year is read."""
     held = (
         select(Slot.step_id)
         .join(Resource, Resource.id == Slot.resource_id)
@@ -246,6 +250,10 @@ def _steps_of(resource: str) -> Select[tuple[int]]:
     happened = (
         select(Milestone.step_id).join(Resource, Resource.id == Milestone.resource_id).where(Resource.code == resource)
     )
+    if starts is not None and ends is not None:
+        first, last = starts - LONGEST_SLOT - LONGEST_STEP, ends + LONGEST_SLOT
+        held = held.where(Slot.starts > first, Slot.starts < last)
+        happened = happened.where(Milestone.at > first, Milestone.at < last)
     return held.union(happened)  # type: ignore[return-value]
 
 

@@ -17,7 +17,7 @@ from typing import Any
 from sqlalchemy import select
 from sqlalchemy.orm import Session, selectinload
 
-from models import Department, OpeningSession, Privilege, ProtocolVersion, Resource, Schedule
+from models import RESOURCE_KINDS, Department, OpeningSession, Privilege, ProtocolVersion, Resource, Schedule
 from scheduler import audit, catalogue, fillable, working_days
 from scheduler.actor import SYSTEM
 from scheduler.department_entries import (
@@ -420,7 +420,7 @@ def _set_schedules(session: Session, entries: Iterable[ScheduleEntry]) -> dict[s
 def _set_resources(
     session: Session, entries: Iterable[ResourceEntry], schedules: Mapping[str, Schedule]
 ) -> tuple[int, int]:
-    query = select(Resource).where(Resource.kind != "patient").options(selectinload(Resource.privileges))
+    query = select(Resource).where(Resource.kind.in_(RESOURCE_KINDS)).options(selectinload(Resource.privileges))
     rows = {row.code: row for row in session.scalars(query)}
     created = updated = 0
     for ordinal, entry in enumerate(entries, 1):
@@ -478,7 +478,7 @@ def _set_resource(row: Resource, entry: ResourceEntry, ordinal: int, schedule_id
 
 
 def _deactivate(session: Session, codes: set[str]) -> int:
-    rows = session.scalars(select(Resource).where(Resource.active, Resource.kind != "patient"))
+    rows = session.scalars(select(Resource).where(Resource.active, Resource.kind.in_(RESOURCE_KINDS)))
     left = [row for row in rows if row.code not in codes and IMPORTED not in row.attributes]
     for row in left:
         row.active, row.revision = False, row.revision + 1

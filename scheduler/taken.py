@@ -69,6 +69,8 @@ def _named(name: str) -> Any:
 _FIRM = _SLOT.status.in_([status for status in ACTIVE_STATUSES if status not in ("pending", "blocked")])
 """Holds lapse, and closures are told by their records."""
 _LIVE_HOLD = (_SLOT.status == "pending") & (_seconds(_APPOINTMENT.hold_until) > _given("now"))
+_HELD = (_APPOINTMENT.status == "pending") & _LIVE_HOLD
+"""The same, found from the few appointments that are holds."""
 
 _SLOTS = (
     select(
@@ -142,7 +144,7 @@ _ALL_WITH_BEDS = union_all(
     _CLOSURES,
     _OPEN_STAYS.where(_STAY.resource_id.in_(_named("beds"))),
 )
-_FLEETING = union_all(_SLOTS.where(_LIVE_HOLD), _OPEN_STAYS)
+_FLEETING = union_all(_SLOTS.where(_HELD), _OPEN_STAYS)
 
 Occupied = dict[int, list[Busy]]
 """By resource id what takes it, in no order."""

@@ -7,7 +7,7 @@ from random import Random
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
-from models import Resource, from_seconds
+from models import RESOURCE_KINDS, Resource, from_seconds
 from scheduler import closures, roster
 from scheduler.actor import Actor
 from scheduler.engine.grid import at_minute
@@ -29,7 +29,7 @@ def record(session: Session, days: Sequence[date], seed: int, zone: str, *, acto
     """Write the leave, the repairs and the duties of a period down."""
     rows = session.execute(
         select(Resource.code, Resource.kind, Resource.title)
-        .where(Resource.active, Resource.external.is_(False), Resource.kind != "patient")
+        .where(Resource.active, Resource.external.is_(False), Resource.kind.in_(RESOURCE_KINDS))
         .order_by(Resource.ordinal, Resource.code)
     ).all()
     for code, kind, _ in rows:

@@ -9,7 +9,7 @@ from datetime import date, datetime, timedelta
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
-from models import Resource
+from models import RESOURCE_KINDS, Resource
 from scheduler import availability, taken
 from scheduler.engine import explain as engine_explain
 from scheduler.engine import find as engine_find
@@ -78,7 +78,7 @@ def _by_start(busy: Busy) -> int:
 
 def everything(session: Session) -> list[str]:
     """Return the codes of all that can be planned, patients excepted."""
-    query = select(Resource.code).where(Resource.active, Resource.kind != "patient")
+    query = select(Resource.code).where(Resource.active, Resource.kind.in_(RESOURCE_KINDS))
     return list(session.scalars(query.order_by(Resource.ordinal, Resource.code)))
 
 

@@ -72,15 +72,16 @@ def _missed(session: Session, first: int, last: int, zone: str, grace: int) -> l
 
 
 def _longest_waits(session: Session, first: int, last: int, zone: str, grace: int) -> list[str]:
+    # Asked once for each version, not for each case of a year: a document is long to read.
+    operations = select(ProtocolVersion.id).where(ProtocolVersion.document["family"].as_string().not_in(NO_OPERATIONS))
     waited = type_coerce(Step.starts, BigInteger) - type_coerce(Appointment.created_at, BigInteger)
     query = (
         _steps(first, last)
-        .join(ProtocolVersion, ProtocolVersion.id == Appointment.protocol_version_id)
         .where(
             Step.ordinal == 0,
             Step.status.in_(("in-progress", "fulfilled")),
             Appointment.urgency == WAITING_CLASS,
-            ProtocolVersion.document["family"].as_string().not_in(NO_OPERATIONS),
+            Appointment.protocol_version_id.in_(operations),
         )
         .order_by(None)
         .order_by(waited.desc(), Step.id)

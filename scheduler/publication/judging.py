@@ -8,7 +8,7 @@ from typing import Any
 from sqlalchemy import select
 from sqlalchemy.orm import Session, selectinload
 
-from models import Resource, Schedule
+from models import RESOURCE_KINDS, Resource, Schedule
 from scheduler import catalogue, fillable
 from scheduler.department_entries import Fault, ResourceEntry, ScheduleEntry
 from scheduler.engine.entry import BadProtocol
@@ -49,7 +49,7 @@ def _lacks(session: Session, protocol: Protocol, on: date) -> Iterable[fillable.
 
 
 def _resources(session: Session) -> Iterable[ResourceEntry]:
-    query = select(Resource).where(Resource.active, Resource.kind != "patient").order_by(Resource.ordinal)
+    query = select(Resource).where(Resource.active, Resource.kind.in_(RESOURCE_KINDS)).order_by(Resource.ordinal)
     for row in session.scalars(query.options(selectinload(Resource.privileges))):
         yield ResourceEntry(
             code=row.code,

@@ -238,6 +238,7 @@ def _expected(session: Session, at: datetime, ahead_days: int) -> dict[int, list
         .join(Patient, Patient.id == Appointment.patient_id)
         .join(ProtocolVersion, ProtocolVersion.id == Appointment.protocol_version_id)
         .where(
+            Slot.resource_id.in_(select(Resource.id).where(Resource.kind == "bed")),
             Slot.kind == "bed",
             Slot.status.in_(ACTIVE_STATUSES),
             Slot.ends > at,

@@ -86,6 +86,7 @@ def _planned_spans(session: Session, first: datetime, last: datetime, now: datet
         .join(Step, Step.id == Slot.step_id)
         .join(Appointment, Appointment.id == Step.appointment_id)
         .where(
+            Slot.resource_id.in_(select(Resource.id).where(Resource.kind == "bed")),
             Slot.kind == "bed",
             Slot.status.in_(ACTIVE_STATUSES),
             Slot.starts <= last,

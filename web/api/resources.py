@@ -59,7 +59,9 @@ def list_resources(query_data: ResourcesAsked) -> dict[str, Any]:
 
 def _rows(session: Session, kind: str | None) -> list[Resource]:
     query = (
-        select(Resource).where(Resource.active, Resource.kind != "patient").options(selectinload(Resource.privileges))
+        select(Resource)
+        .where(Resource.active, Resource.kind.in_(RESOURCE_KINDS))
+        .options(selectinload(Resource.privileges))
     )
     if kind is not None:
         query = query.where(Resource.kind == kind)

@@ -175,7 +175,12 @@ def _waiting(session: Session, now: datetime) -> list[str]:
     query = (
         select(Step.public_id)
         .join(Slot, Slot.step_id == Step.id)
-        .where(Slot.confirmation.in_(["requested", "declined"]), Slot.status.in_(ACTIVE_STATUSES), Slot.ends > now)
+        .where(
+            Slot.confirmation.is_not(None),
+            Slot.confirmation != "confirmed",
+            Slot.status.in_(ACTIVE_STATUSES),
+            Slot.ends > now,
+        )
         .group_by(Step.public_id, Step.starts)
         .order_by(Step.starts)
         .limit(MOST)

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
-from models import Resource
+from models import RESOURCE_KINDS, Resource
 from web.i18n import localname
 
 
@@ -37,7 +37,7 @@ class Names:
         columns = Resource.__table__.c
         query = (
             select(columns.code, columns.kind, columns.name_zh, columns.name_en, columns.external, columns.bay)
-            .where(columns.kind != "patient")
+            .where(columns.kind.in_(RESOURCE_KINDS))
             .order_by(columns.ordinal, columns.code)
         )
         return cls(Thing(*row) for row in session.execute(query))

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from datetime import date
 from functools import lru_cache
 
-from sqlalchemy import select
+from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
 from models import Appointment, ProtocolVersion
@@ -15,6 +15,8 @@ from scheduler.engine.protocol import Protocol
 from web.i18n import localname
 
 LOOKED_BACK = 60
+AMONG = 20000
+"""Among the last so many bookings of everybody: about eight weeks of them."""
 """Bookings of this account that say what it uses lately."""
 RECENT = 5
 
@@ -53,10 +55,11 @@ def matching(procedures: Iterable[Procedure], text: str) -> list[Procedure]:
 
 
 def _recent(session: Session, actor: Actor) -> list[str]:
+    newest = select(func.max(Appointment.id)).scalar_subquery()
     query = (
         select(ProtocolVersion.code)
         .join(Appointment, Appointment.protocol_version_id == ProtocolVersion.id)
-        .where(Appointment.created_by == actor.id)
+        .where(Appointment.created_by == actor.id, Appointment.id > newest - AMONG)
         .order_by(Appointment.id.desc())
         .limit(LOOKED_BACK)
     )

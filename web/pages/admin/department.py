@@ -12,7 +12,7 @@ from flask_babel import lazy_gettext as _
 from sqlalchemy import select
 from sqlalchemy.orm import Session, joinedload, selectinload
 
-from models import CalendarDay, Department, Resource, Schedule
+from models import RESOURCE_KINDS, CalendarDay, Department, Resource, Schedule
 from scheduler import availability
 from scheduler.department_entries import PARAMETERS
 from scheduler.errors import DomainError
@@ -92,7 +92,7 @@ def show(*, notice: DomainError | None = None, status: int = 200) -> Response:
 def _resources(session: Session) -> list[Resource]:
     query = (
         select(Resource)
-        .where(Resource.active, Resource.kind != "patient")
+        .where(Resource.active, Resource.kind.in_(RESOURCE_KINDS))
         .options(joinedload(Resource.schedule))
         .order_by(Resource.ordinal, Resource.code)
     )
