@@ -3,10 +3,10 @@
 from datetime import date, datetime
 from typing import Any
 
-from sqlalchemy import CheckConstraint, ForeignKey, Index, UniqueConstraint, text
+from sqlalchemy import CheckConstraint, ForeignKey, Index, UniqueConstraint
 from sqlalchemy.orm import Mapped, mapped_column, relationship
 
-from models.base import Base, Key, PublicId
+from models.base import Base, Key, PublicId, index_where
 from models.department import ProtocolVersion
 from models.patient import Patient
 from models.resource import Resource
@@ -30,11 +30,6 @@ MILESTONES = ("called", "in-room", "started", "ended", "out")
 FEW_STATUSES = ("pending", "unplaced")
 FEW = "status IN ('pending', 'unplaced')"
 """Steps that need somebody: few at any time among those of years, so they have an index of their own."""
-
-
-def _where(condition: str) -> dict[str, Any]:
-    """Keep an index to the few rows that a condition (SQL) holds for; a query that names it word for word uses it."""
-    return {"sqlite_where": text(condition), "postgresql_where": text(condition)}
 
 
 class Appointment(Base):
@@ -80,7 +75,7 @@ class Step(Base):
     """One visit of a pathway: a span with its slots. Its public id is the UID of its calendar event."""
 
     __tablename__ = "step"
-    __table_args__ = (Index("ix_step_few", "starts", **_where(FEW)),)
+    __table_args__ = (Index("ix_step_few", "starts", **index_where(FEW)),)
 
     id: Mapped[Key]
     public_id: Mapped[PublicId]
@@ -116,7 +111,7 @@ class Slot(Base):
         CheckConstraint("starts < ends", name="span"),
         Index("ix_slot_resource_id_starts_ends", "resource_id", "starts", "ends"),
         Index("ix_slot_starts", "starts"),
-        Index("ix_slot_asked", "ends", **_where("confirmation IS NOT NULL")),
+        Index("ix_slot_asked", "ends", **index_where("confirmation IS NOT NULL")),
     )
 
     id: Mapped[Key]

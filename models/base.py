@@ -4,7 +4,7 @@ import uuid
 from datetime import date, datetime
 from typing import Annotated, Any
 
-from sqlalchemy import JSON, BigInteger, Date, Integer, MetaData, String
+from sqlalchemy import JSON, BigInteger, Date, Integer, MetaData, String, text
 from sqlalchemy.orm import DeclarativeBase, mapped_column
 
 from models.types import Instant
@@ -34,3 +34,8 @@ class Base(DeclarativeBase):
         dict[str, Any]: JSON,
         list[Any]: JSON,
     }
+
+
+def index_where(condition: str) -> dict[str, Any]:
+    """Keep an index to the few rows that a condition (SQL) holds for; a query that names it word for word uses it."""
+    return {"sqlite_where": text(condition), "postgresql_where": text(condition)}

@@ -6,7 +6,7 @@ from sqlalchemy import CheckConstraint, ForeignKey, Index
 from sqlalchemy.orm import Mapped, mapped_column, relationship
 
 from models.appointment import Appointment
-from models.base import Base, Key, PublicId
+from models.base import Base, Key, PublicId, index_where
 from models.patient import Patient
 from models.resource import Resource
 
@@ -17,6 +17,7 @@ class Encounter(Base):
     """A patient's stay on the ward, from admission to discharge (FHIR Encounter, class IMP)."""
 
     __tablename__ = "encounter"
+    __table_args__ = (Index("ix_encounter_lodging", "admitted_at", **index_where("lodger_ward IS NOT NULL")),)
 
     id: Mapped[Key]
     public_id: Mapped[PublicId]

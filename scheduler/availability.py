@@ -284,7 +284,11 @@ def _fresh(session: Session, key: tuple[int, Grid], lasting: Facts, grid: Grid) 
     masks = {id_: _mask(grid, spans) for id_, spans in by_schedule.items()}
     everything = (1 << grid.cells) - 1
     whole = (Span(grid.origin, grid.end),)
-    rows = session.execute(select(Resource.code, Resource.kind, Resource.schedule_id).where(Resource.active))
+    rows = session.execute(
+        select(Resource.code, Resource.kind, Resource.schedule_id).where(
+            Resource.active, Resource.kind.in_(RESOURCE_KINDS)
+        )
+    )
     for row in rows:
         if row.kind == "bed":
             cache.opening[row.code], cache.open_mask[row.code] = whole, everything

@@ -1,4 +1,4 @@
-"""indexes of the few: steps held or without a place, slots that somebody was asked for; what happened in a room
+"""indexes of the few: steps held or without a place, lodgers, slots somebody was asked for; what happened in a room
 
 Revision: 0007, after 0002.
 """
@@ -13,6 +13,7 @@ depends_on = None
 
 INDEXES = (
     ("ix_step_few", "step", "starts", "status IN ('pending', 'unplaced')"),
+    ("ix_encounter_lodging", "encounter", "admitted_at", "lodger_ward IS NOT NULL"),
     ("ix_slot_asked", "slot", "ends", "confirmation IS NOT NULL"),
 )
 ROOMS = "ix_milestone_resource_id_at"
