@@ -11,7 +11,9 @@ from bench import demonstration, pages, patients, road, roster
 RESULTS = Path(__file__).resolve().parent / "results"
 
 
-def main() -> None:
+def main() -> int:
+    """Print every table; return 1 when a page is too slow, 0 otherwise."""
+    slow = 0
     print(f"{'claim':32} {'ms':>9}   {'floor':16} {'ms':>9} {'ratio':>7}")
     with tempfile.TemporaryDirectory() as folder:
         found = []
@@ -52,8 +54,10 @@ def main() -> None:
         for page in pages.rows(Path(folder)):
             found.append(asdict(page))
             times = f"{page.first_ms:9.1f} {page.best_ms:8.1f} {page.p50_ms:8.1f} {page.p95_ms:8.1f}"
-            print(f"{page.address:72} {times} {page.queries:7} {page.kilobytes:5}")
+            print(f"{page.address:72} {times} {page.queries:7} {page.kilobytes:5}{'  TOO SLOW' * page.is_slow}")
+            slow += page.is_slow
     _keep("pages", found)
+    return int(slow > 0)
 
 
 def _keep(name: str, found: list[dict[str, Any]]) -> None:
@@ -62,4 +66,4 @@ def _keep(name: str, found: list[dict[str, Any]]) -> None:
 
 
 if __name__ == "__main__":
-    main()
+    raise SystemExit(main())
