@@ -7,9 +7,10 @@ from typing import Any
 from sqlalchemy import ColumnElement, Select, and_, exists, or_, select, tuple_
 from sqlalchemy.orm import Session, aliased, selectinload
 
-from models import Appointment, Milestone, Patient, Resource, Slot, Step, from_seconds
-from scheduler import availability
+from models import Appointment, Milestone, Resource, Slot, Step, from_seconds
+from scheduler import availability, patients
 from scheduler.engine.grid import day_start
+from scheduler.errors import NotFound
 from scheduler.taken import LONGEST_STEP
 
 
@@ -59,8 +60,7 @@ def first_start(appointment: Appointment) -> datetime:
 
 def _filtered(session: Session, query: Select[Appointment], wanted: Wanted) -> Select[Appointment]:
     if wanted.patient is not None:
-        owner = select(Patient.id).where(Patient.public_id == wanted.patient).scalar_subquery()
-        query = query.where(Appointment.patient_id == owner)
+        query = query.where(Appointment.patient_id == _owner(session, wanted.patient))
     if wanted.status is not None:
         query = query.where(Appointment.status == wanted.status)
     step = aliased(Step)
@@ -68,6 +68,14 @@ def _filtered(session: Session, query: Select[Appointment], wanted: Wanted) -> S
     if conditions:
         query = query.where(exists().where(step.appointment_id == Appointment.id, *conditions))
     return query
+
+
+def _owner(session: Session, public_id: str) -> int | None:
+    """Return the key of whose bookings are meant: a merged record's are those of the one that stands for it."""
+    try:
+        return patients.by_public_id(session, public_id).id
+    except NotFound:
+        return None
 
 
 def _step_conditions(session: Session, step: Any, wanted: Wanted) -> list[ColumnElement[bool]]:

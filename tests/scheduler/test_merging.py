@@ -13,6 +13,7 @@ from models import Appointment, Audit, Encounter, Patient, Resource
 from models.database import Database
 from scheduler import booking, dayboard, invariants, merging, patients, ward
 from scheduler.actor import Actor
+from scheduler.booking import listing
 from scheduler.errors import Conflict, DomainError, Invalid, NotFound, StaleVersion
 from scheduler.merging import Merge
 from scheduler.patients import Flag
@@ -84,6 +85,20 @@ def test_the_number_and_the_id_of_the_merged_record_find_the_survivor(department
         for asked in ("LOSE", "lose", "KEEP", "7788", "单晓明"):
             assert [each.public_id for each in patients.search(session, asked)] == [survivor], asked
         assert patients.search(session, "单小明") == []
+
+
+def test_the_bookings_of_a_merged_record_are_those_of_the_survivor(department: Database) -> None:
+    def work(session: Session) -> tuple[str, list[str]]:
+        survivor, loser = two(session)
+        made = booked(session, "CEUS", whom=survivor)
+        merge(session, survivor, loser)
+        found = listing.page(session, listing.Wanted(patient=loser.public_id), after=None, limit=5)
+        return made.public_id, [each.public_id for each in found]
+
+    made, found = done(department, work)
+    assert found == [made]
+    with department.read() as session:
+        assert listing.page(session, listing.Wanted(patient="nobody"), after=None, limit=5) == []
 
 
 def test_the_number_of_a_merged_record_stays_taken(department: Database) -> None:
