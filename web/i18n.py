@@ -138,7 +138,10 @@ def local(value: Moment) -> datetime:
 
 def clock(value: Moment | None) -> str:
     """Write an instant as HH:MM, 24 hours, in the department's zone; nothing for None."""
-    return "" if value is None else f"{local(value):%H:%M}"
+    if value is None:
+        return ""
+    at = local(value)
+    return f"{at.hour:02}:{at.minute:02}"
 
 
 def isoday(value: Moment | date) -> str:

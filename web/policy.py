@@ -16,6 +16,7 @@ from dataclasses import dataclass
 from typing import Any, TypeVar
 
 from flask import Flask, current_app, g, request
+from flask.globals import request_ctx
 from werkzeug.exceptions import HTTPException
 
 from models.account import ROLES
@@ -137,7 +138,7 @@ def may(roles: Iterable[str]) -> bool:
 def may_open(path: str) -> bool:
     """Tell whether a page exists and the caller may open it, so that no menu leads to a refusal."""
     try:
-        endpoint, _ = current_app.create_url_adapter(request).match(path, method="GET")  # type: ignore[union-attr]
+        endpoint, _ = request_ctx.url_adapter.match(path, method="GET")  # type: ignore[union-attr]
     except HTTPException:
         return False
     declared = policy_of(current_app, endpoint)

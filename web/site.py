@@ -61,9 +61,10 @@ def site() -> Site:
 
 def place() -> Place:
     """Return the department, read once a request; a database without one gives an unnamed place."""
-    if "place" not in g:
-        g.place = _read_place()
-    return cast(Place, g.place)
+    known = g.get("place")
+    if known is None:
+        known = g.place = _read_place()
+    return cast(Place, known)
 
 
 def _read_place() -> Place:

@@ -8,7 +8,10 @@ from playwright.sync_api import Page, expect
 from models.database import Database
 from scheduler import catalogue
 from tests import factories
+from tests.browser import ONE_DATABASE
 from tests.web.people import PASSWORD, add
+
+pytestmark = ONE_DATABASE
 
 
 def sign_in(page: Page) -> None:

@@ -9,9 +9,12 @@ from sqlalchemy.orm import Session
 from models import Step
 from models.database import Database
 from tests import factories
+from tests.browser import ONE_DATABASE
 from tests.conftest import NOW, Clock
 from tests.web.people import PASSWORD, add
 from web.settings import Settings
+
+pytestmark = ONE_DATABASE
 
 DAY = "2026-12-01"
 AT_NINE = NOW + timedelta(hours=1)

@@ -12,11 +12,12 @@ from models import Appointment, Closure, Resource
 from models.database import Database
 from scheduler import booking, catalogue
 from tests import factories
+from tests.browser import ONE_DATABASE
 from tests.conftest import NOW
 from tests.web.people import PASSWORD, add
 from web.pages.cards import unpack
 
-pytestmark = pytest.mark.browser
+pytestmark = [pytest.mark.browser, ONE_DATABASE]
 
 expect.set_options(timeout=20_000)  # the first search of a process reads the holidays of years without a list
 
@@ -104,6 +105,18 @@ def test_a_booking_by_mouse(desk: Page, department: Database, protocol: str) -> 
 
 def test_enter_before_the_list_has_come_takes_the_only_one_found(desk: Page) -> None:
     desk.keyboard.type("Z4711")
+    desk.keyboard.press("Enter")
+    expect(desk.locator(".strip-name")).to_have_text("单晓明")
+
+
+def test_what_is_typed_before_the_scripts_have_come_is_searched_for(desk: Page) -> None:
+    held: list[Route] = []
+    desk.route("**/vendor/htmx*", lambda route: held.append(route))
+    desk.goto("/book", wait_until="commit")
+    expect(desk.locator("#book-q")).to_be_focused()
+    desk.keyboard.type("Z4711")
+    held[0].continue_()
+    expect(desk.locator("[data-asked=Z4711]")).to_be_visible()
     desk.keyboard.press("Enter")
     expect(desk.locator(".strip-name")).to_have_text("单晓明")
 

@@ -12,7 +12,7 @@ from playwright.sync_api import Browser, BrowserContext, Page
 
 from models.account import ROLES
 from models.database import Database
-from tests.browser import crowd
+from tests.browser import ONE_DATABASE, crowd
 from tests.browser.addresses import PAGES, names
 from tests.conftest import Store, load_department, migrate, opened
 from tests.web.people import add, sign_in
@@ -21,7 +21,7 @@ from web import policy
 from web.accounts.sessions import cookie_name
 from web.i18n import LANGUAGES
 
-pytestmark = pytest.mark.parametrize("backend", ["sqlite"], indirect=True)  # what is drawn does not depend on it
+pytestmark = ONE_DATABASE
 
 LEAD_ELSEWHERE = {"board.board_today", "week.this_week", "roster.this_week"}
 

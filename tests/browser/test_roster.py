@@ -8,8 +8,11 @@ from sqlalchemy import select
 from models import Closure
 from models.database import Database
 from tests import factories
+from tests.browser import ONE_DATABASE
 from tests.browser.test_board import enter
 from tests.conftest import NOW
+
+pytestmark = ONE_DATABASE
 
 WEEK = "/roster/2026-12-01"
 

@@ -7,8 +7,11 @@ from playwright.sync_api import Page, expect
 from models import Encounter
 from models.database import Database
 from tests import factories
+from tests.browser import ONE_DATABASE
 from tests.browser.test_board import enter
 from tests.conftest import NOW, Clock
+
+pytestmark = ONE_DATABASE
 
 
 def only(db: Database) -> Encounter:

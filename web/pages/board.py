@@ -1,7 +1,7 @@
 """The board of a day: every room's plan and what truly happens in it; a booking opens beside it and is moved there."""
 
-from collections.abc import Callable
-from dataclasses import dataclass, field
+from collections.abc import Callable, Collection
+from dataclasses import dataclass, field, replace
 from datetime import date, datetime, timedelta
 from typing import Any
 
@@ -13,7 +13,7 @@ from sqlalchemy.orm import Session
 from models import MILESTONES, Appointment
 from scheduler import audit, booking, dayboard, lifecycle, roster
 from scheduler.booking import moving, rows
-from scheduler.dayboard import Case
+from scheduler.dayboard import Board, Case
 from scheduler.errors import DomainError, Invalid, NotFound, StaleVersion
 from web import errors, shell
 from web.i18n import localname
@@ -95,18 +95,19 @@ def board(day: str) -> Response:
 
 def _render(session: Session, day: date, said: Said, *, opened: str | None = None, status: int = 200) -> Response:
     now = site().now()
-    main = dayboard.board(session, day)
+    shown = [name for name in EXTRA if name in request.args.getlist("rows")]
+    everything = dayboard.board(session, day, kinds=("room", *(kind for name in shown for kind in EXTRA[name])))
+    main = _of_kinds(everything, ("room",))
     tracks = board_rows.tracks(main, now)
     blocks = [block for track in tracks for block in track.blocks]
     unplaced = dayboard.cases(session, statuses=["unplaced"], limit=MAX_UNPLACED)
     open_step = opened or request.args.get("open")
-    shown = [name for name in EXTRA if name in request.args.getlist("rows")]
     return shell.page(
         "board/board.html",
         status=status,
         day=day,
         board=main,
-        groups=[("rooms", tracks), *_extra(session, day, shown, now)],
+        groups=[("rooms", tracks), *((name, _busy(everything, EXTRA[name], now)) for name in shown)],
         axis=board_rows.axis(main, blocks, now),
         look=_look_at(),
         needs=board_rows.needs((case for lane in main.lanes for case in lane.cases), unplaced, now),
@@ -155,13 +156,14 @@ def _of_step(endpoint: str, **values: Any) -> Callable[[str], str]:
     return lambda step: f"{before}{step}{after}"
 
 
-def _extra(session: Session, day: date, shown: list[str], now: datetime) -> list[tuple[str, tuple[Track, ...]]]:
-    """Return the rows of people and devices that have anything to show; the idle ones are only counted."""
-    found = []
-    for name in shown:
-        tracks = board_rows.tracks(dayboard.board(session, day, kinds=EXTRA[name]), now)
-        found.append((name, tuple(track for track in tracks if track.blocks or track.lane.blocked)))
-    return found
+def _of_kinds(board: Board, kinds: Collection[str]) -> Board:
+    return replace(board, lanes=tuple(lane for lane in board.lanes if lane.kind in kinds))
+
+
+def _busy(board: Board, kinds: Collection[str], now: datetime) -> tuple[Track, ...]:
+    """Return the rows of people or devices that have anything to show; the idle ones are left out."""
+    tracks = board_rows.tracks(_of_kinds(board, kinds), now)
+    return tuple(track for track in tracks if track.blocks or track.lane.blocked)
 
 
 def _open(session: Session, step: str, now: datetime) -> Opened | None:

@@ -79,15 +79,23 @@
     select(form, options(form).find((each) => plain(each.dataset.option) === plain(text)) ?? options(form)[0]);
   }
 
-  document.addEventListener("htmx:afterSwap", (event) => {
-    if (event.target.id === "desk") settle();
-    if (event.target.id !== "book-found") return;
-    const form = event.target.closest("form"), field = form.querySelector("[role=combobox]");
+  document.addEventListener("htmx:afterSwap", (event) => { if (event.target.id === "desk") settle(); });
+  document.addEventListener("htmx:afterSettle", (event) => { if (event.target.id === "book-found") listed(event.target); });
+
+  function listed(found) {
+    const form = found.closest("form"), field = form.querySelector("[role=combobox]");
     field.setAttribute("aria-expanded", String(options(form).length > 0));
     if (waiting !== field || !isFresh(form, field)) return;
     waiting = null;
     // Enter came before the list: only a list of one may be taken unseen, or none at all.
     if (options(form).length <= 1) take(form, field);
+  }
+
+  // Whoever types before the scripts have come is heard as well. htmx begins to listen in the same event, just before.
+  document.addEventListener("DOMContentLoaded", () => {
+    const form = desk.querySelector("form[data-pick=patient]"), field = form?.querySelector("[role=combobox]");
+    if (!field || isFresh(form, field)) return;
+    window.htmx?.ajax("get", field.getAttribute("hx-get"), { source: field, target: "#book-found" });
   });
 
   // --- What is typed or clicked while the desk is being fetched is kept and done on the new desk; an Enter that would
