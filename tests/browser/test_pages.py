@@ -162,6 +162,7 @@ def test_paper_shows_the_content_alone_and_cuts_nothing_off(addresses: Any, ente
         page.emulate_media(media="screen")
         page.goto(address)
         page.emulate_media(media="print")
+        page.evaluate("() => new Promise((done) => requestAnimationFrame(() => requestAnimationFrame(done)))")
         faults += [f"{address} prints the menu"] if page.locator(".np-top").is_visible() else []
         faults += [f"{address} prints no content"] if not page.locator("main").inner_text().strip() else []
         faults += [f"{address} cuts off {name}" for name in page.evaluate(CUT)]
