@@ -27,6 +27,7 @@ from models.resource import (
     Schedule,
 )
 from models.roster import DUTY_KINDS, Duty
+from models.service_request import REQUEST_STATUSES, ServiceRequest
 from models.trail import Audit, AuditHead, JobRun, Outbox
 from models.types import FAR_FUTURE, Instant, NaiveInstant, from_seconds, to_seconds, whole_second
 
@@ -37,6 +38,7 @@ __all__ = [
     "INACTIVE_STATUSES",
     "MILESTONES",
     "PERSON_KINDS",
+    "REQUEST_STATUSES",
     "RESOURCE_KINDS",
     "ApiToken",
     "Appointment",
@@ -66,6 +68,7 @@ __all__ = [
     "ProtocolVersion",
     "Resource",
     "Schedule",
+    "ServiceRequest",
     "Session",
     "Slot",
     "Step",

@@ -14,8 +14,18 @@ from sqlalchemy import select, update
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.orm import Session, aliased
 
-from models import ACTIVE_STATUSES, FAR_FUTURE, Appointment, Encounter, Patient, Resource, Slot, Step
-from scheduler import audit, outbox, patients, texts
+from models import (
+    ACTIVE_STATUSES,
+    FAR_FUTURE,
+    Appointment,
+    Encounter,
+    Patient,
+    Resource,
+    ServiceRequest,
+    Slot,
+    Step,
+)
+from scheduler import audit, outbox, patients, texts, waitlist
 from scheduler.actor import Actor
 from scheduler.booking import rows
 from scheduler.booking.telling import tell
@@ -63,7 +73,7 @@ def merge(session: Session, wanted: Merge, *, actor: Actor, now: datetime) -> Pa
     rows.release_expired(session, locked, now=now)
     if found := clashes(session, survivor, loser):
         raise _overlap(found)
-    carried = Carried(_ids(session, Appointment, loser), _ids(session, Encounter, loser))
+    carried = Carried(*(_ids(session, kind, loser) for kind in (Appointment, Encounter, ServiceRequest)))
     _close(survivor, loser, carried)
     _carry(session, carried, loser, survivor, "merged", locked, actor=actor, now=now)
     _tell(session, survivor, loser, "merge", reason, carried, actor=actor, now=now)
@@ -97,10 +107,14 @@ def separate(session: Session, public_id: str, *, reason: str, actor: Actor, now
 
 @dataclass(frozen=True, slots=True)
 class Carried:
-    """What goes over: public ids of appointments and encounters."""
+    """What goes over: public ids of appointments, encounters and requests on the waiting list."""
 
     appointments: tuple[str, ...]
     encounters: tuple[str, ...]
+    requests: tuple[str, ...]
+
+    def plain(self) -> dict[str, list[str]]:
+        return {"appointments": [*self.appointments], "encounters": [*self.encounters], "requests": [*self.requests]}
 
 
 def merged_here(session: Session, patient: Patient) -> list[Patient]:
@@ -199,7 +213,7 @@ def _close(survivor: Patient, loser: Patient, carried: Carried) -> None:
     Both versions end above either's: no form that was opened on one of them fits the other.
     """
     loser.merged_into = survivor
-    loser.merged = {"appointments": list(carried.appointments), "encounters": list(carried.encounters)}
+    loser.merged = carried.plain()
     loser.resource.code = f"merged:{loser.public_id}"
     loser.resource.active = False
     kept = {flag.code: flag for flag in read(survivor.flags)}
@@ -216,16 +230,20 @@ def _open(survivor: Patient, loser: Patient) -> None:
     survivor.version = loser.version = max(survivor.version, loser.version) + 1
 
 
-def _ids(session: Session, kind: type[Appointment] | type[Encounter], patient: Patient) -> tuple[str, ...]:
+def _ids(session: Session, kind: type[Appointment | Encounter | ServiceRequest], patient: Patient) -> tuple[str, ...]:
     return tuple(session.scalars(select(kind.public_id).where(kind.patient_id == patient.id).order_by(kind.id)))
 
 
 def _still_there(session: Session, loser: Patient, survivor: Patient) -> Carried:
     """Return what the loser brought and the survivor still has."""
     brought = loser.merged or {}
-    there = set(_ids(session, Appointment, survivor)) | set(_ids(session, Encounter, survivor))
-    kept = [tuple(each for each in brought.get(kind, ()) if each in there) for kind in ("appointments", "encounters")]
-    return Carried(*kept)
+    kinds: dict[str, type[Appointment | Encounter | ServiceRequest]] = {
+        "appointments": Appointment,
+        "encounters": Encounter,
+        "requests": ServiceRequest,
+    }
+    there = {name: set(_ids(session, kind, survivor)) for name, kind in kinds.items()}
+    return Carried(**{name: tuple(each for each in brought.get(name, ()) if each in there[name]) for name in kinds})
 
 
 # --- What goes over.
@@ -258,6 +276,8 @@ def _carry(
         tell(session, appointment, verb, actor=actor, now=now)
     for public_id in carried.encounters:
         _hand_over(session, public_id, target, verb, actor=actor, now=now)
+    for public_id in carried.requests:
+        waitlist.hand_over(session, public_id, target, verb, actor=actor, now=now)
     for patient in sorted((source, target), key=lambda each: each.merged_into_id is None):
         reindex(session, patient)
     rows.settle(session, locked)
@@ -311,7 +331,7 @@ def _tell(
     now: datetime,
 ) -> None:
     """Write one link for each record, the other one named in it."""
-    detail: dict[str, Any] = {"appointments": list(carried.appointments), "encounters": list(carried.encounters)}
+    detail: dict[str, Any] = carried.plain()
     for own, other, role in ((survivor, loser, "kept"), (loser, survivor, "merged")):
         audit.record(
             session,

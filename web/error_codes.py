@@ -91,6 +91,20 @@ CODES: dict[str, Words] = {
         N_("Somebody changed these licences meanwhile"),
         N_("Nothing was saved. Look at them again and repeat your change."),
     ),
+    "request-differs": Words(
+        422,
+        N_("Not what was requested"),
+        N_("The request on the waiting list is for another patient or procedure: %(protocol)s."),
+    ),
+    "window-ends-before-start": Words(
+        422,
+        N_("The period ends before it begins"),
+        N_("The earliest day (%(earliest)s) lies after the latest or the due day (%(latest)s)."),
+    ),
+    "wish-bad": Words(
+        422, N_("This wish cannot be meant"), N_("Hours are written like 08:30, the first before the last: %(value)s.")
+    ),
+    "unknown-urgency": Words(422, N_("No such urgency"), N_("%(urgency)s is not one of: %(known)s.")),
     "unknown-role": Words(422, N_("No such role"), N_("The role %(role)s does not exist here.")),
     "unknown-resource": Words(422, N_("No such resource"), N_("There is no room, person, device or bed %(resource)s.")),
     "unknown-option": Words(422, N_("No such option"), N_("%(protocol)s has no option %(option)s.")),
@@ -225,6 +239,7 @@ CODES: dict[str, Words] = {
     "unknown-patient": Words(404, N_("No such patient"), N_("There is no patient at this address.")),
     "unknown-appointment": Words(404, N_("No such appointment"), N_("There is no appointment at this address.")),
     "unknown-closure": Words(404, N_("No such closure"), N_("There is no leave, closure or maintenance like this.")),
+    "unknown-request": Words(404, N_("No such request"), N_("Nothing on the waiting list has this address.")),
     "unknown-encounter": Words(404, N_("No such stay"), N_("There is no ward stay at this address.")),
     # What the state of the world does not allow.
     "conflict": Words(409, N_("This is not possible now"), N_("Something changed in the meantime. Nothing was saved.")),
@@ -237,6 +252,14 @@ CODES: dict[str, Words] = {
     ),
     "not-a-hold": Words(
         409, N_("This is not a hold"), N_("Only a hold can be confirmed or renewed; this is %(status)s.")
+    ),
+    "request-not-active": Words(
+        409,
+        N_("This request does not wait any more"),
+        N_("Somebody was quicker: it is held, booked or taken back. Look at the waiting list again."),
+    ),
+    "already-waiting": Words(
+        409, N_("Already on the waiting list"), N_("This patient waits for %(protocol)s. Change that request instead.")
     ),
     "already-over": Words(
         409, N_("This is already over"), N_("The appointment is %(status)s; nothing is left to cancel.")

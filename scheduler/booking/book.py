@@ -9,7 +9,7 @@ from sqlalchemy.orm import Session
 
 from models import Appointment, Patient, ProtocolVersion, Step, from_seconds
 from models.database import written
-from scheduler import availability, catalogue, lifecycle, patients
+from scheduler import availability, catalogue, lifecycle, patients, waitlist
 from scheduler.actor import Actor
 from scheduler.booking import rows, terms
 from scheduler.booking.propose import violations
@@ -34,7 +34,8 @@ def book(session: Session, request: BookRequest, *, actor: Actor, now: datetime)
     Raises SlotTaken (somebody holds a resource, or the patient is elsewhere), RuleBroken (violations),
     Invalid("unknown-protocol" | "unknown-resource" | "no-steps" | "reason-missing" |
     "unknown-option" | "option-too-often" | "options-exclude"), NotFound("unknown-patient"),
-    Conflict("protocol-superseded") for a version that is not in force on the day of the first visit.
+    Conflict("protocol-superseded") for a version that is not in force on the day of the first visit, and as
+    `waitlist.claim` does.
     """
     if not request.placement.steps:
         raise Invalid("no-steps")
@@ -57,6 +58,11 @@ def book(session: Session, request: BookRequest, *, actor: Actor, now: datetime)
         now=now,
     )
     rows.judge(broken, override=request.override, role=actor.role)
+    claimed = (
+        waitlist.claim(session, request.request, patient_id=patient.id, protocol=protocol.code)
+        if request.request
+        else None
+    )
     steps = list(_steps(protocol, request))
     row = _appointment(request, patient, version, steps, actor, now) | {
         "urgency": request.urgency or protocol.urgency,
@@ -71,6 +77,8 @@ def book(session: Session, request: BookRequest, *, actor: Actor, now: datetime)
             step = session.execute(_ADD_STEP, row_).scalar_one()
             rows.add_slots(session, step, status, plan, locked=locked, settings=settings, now=now)
     rows.settle(session, locked)
+    if claimed is not None:
+        waitlist.booked(session, claimed, id_, row["status"], actor=actor, now=now)
     announce(
         session,
         Subject(row["public_id"], 1, patient.public_id),

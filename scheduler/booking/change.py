@@ -6,7 +6,7 @@ from sqlalchemy import delete, select
 from sqlalchemy.orm import Session
 
 from models import Appointment, Departure, Slot, Step, from_seconds
-from scheduler import availability, catalogue, lifecycle, texts
+from scheduler import availability, catalogue, lifecycle, texts, waitlist
 from scheduler.actor import Actor
 from scheduler.booking import rows
 from scheduler.booking.propose import check_again, touches
@@ -30,6 +30,7 @@ def confirm(session: Session, public_id: str, *, version: int | None, actor: Act
     rows.touch(session, appointment, now=now, sequenced=appointment.steps)
     session.flush()
     rows.settle(session, locked)
+    waitlist.follow(session, appointment.id, appointment.status, actor=actor, now=now)
     tell(session, appointment, "booked", actor=actor, now=now, before=before)
     return appointment
 
@@ -81,6 +82,7 @@ def cancel(
     rows.touch(session, appointment, now=now, sequenced=left)
     session.flush()
     rows.settle(session, locked, rows.spans(left))
+    waitlist.follow(session, appointment.id, appointment.status, actor=actor, now=now)
     tell(session, appointment, "cancelled", actor=actor, now=now, reason=said, before=before)
     return appointment
 

@@ -6,7 +6,7 @@ from datetime import datetime
 from sqlalchemy.orm import Session
 
 from models import Appointment
-from scheduler import audit, lifecycle
+from scheduler import audit, lifecycle, waitlist
 from scheduler.actor import Actor
 from scheduler.booking import rows, standing
 from scheduler.booking.mark import settle
@@ -28,7 +28,9 @@ def noshow(
         raise Conflict("not-due-yet", step=step, starts=missed.starts)
     later = [each for each in before.visits[before.visits.index(missed) + 1 :] if each.status not in lifecycle.OVER]
     changed = [_ended(missed, "noshow"), *(_ended(each, "cancel") for each in later)]
-    return settle(session, before, before.with_visits(changed), locked, "noshow", actor=actor, now=now)
+    after = before.with_visits(changed)
+    waitlist.follow(session, before.id, after.status, actor=actor, now=now)
+    return settle(session, before, after, locked, "noshow", actor=actor, now=now)
 
 
 def _ended(visit: Visit, event: str) -> Visit:
@@ -60,6 +62,7 @@ def came_after_all(
     after = before.with_visits(changed)
     wanted = [(held.resource_id, held.starts, held.ends) for visit in changed for held in visit.held]
     with rows.guarded(session, wanted):
+        waitlist.follow(session, before.id, after.status, actor=actor, now=now)
         return settle(session, before, after, locked, "came-after-all", actor=actor, now=now)
 
 

@@ -74,3 +74,5 @@ class BookRequest:
     source_ref: str | None = None
     note: str | None = None
     options: Mapping[str, int] = field(default_factory=dict)
+    request: str | None = None
+    """The request on the waiting list (public id) that this fulfils."""

@@ -12,7 +12,7 @@ from sqlalchemy.exc import DBAPIError
 from sqlalchemy.orm import Session, joinedload, selectinload
 
 from models import ACTIVE_STATUSES, Appointment, Resource, Slot, Step, from_seconds
-from scheduler import availability, closures, lifecycle, taken
+from scheduler import availability, closures, lifecycle, taken, waitlist
 from scheduler.actor import SYSTEM
 from scheduler.booking.telling import summary, tell
 from scheduler.engine.grid import at_minute, local_date
@@ -168,6 +168,7 @@ def _expire(session: Session, appointment: Appointment, *, now: datetime) -> Non
     touch(session, appointment, now=now, sequenced=appointment.steps)
     session.flush()
     closures.regrow(session, spans(appointment.steps))
+    waitlist.follow(session, appointment.id, appointment.status, actor=SYSTEM, now=now)
     tell(session, appointment, "lapsed", actor=SYSTEM, now=now, before=before)
 
 
