@@ -205,6 +205,8 @@ class _Known:
     revision: int
     busy: tuple[engine.Busy, ...]
     mask: int
+    taken: dict[str, int] = field(default_factory=dict)
+    """By reason, once an explanation has asked."""
 
 
 @dataclass(slots=True)
@@ -239,12 +241,14 @@ def world_for_find(
         opening_by_code = dict(cache.opening)
         busy = {code: known.busy for code, known in cache.known.items()}
         masks = {code: known.mask for code, known in cache.known.items()}
+        by_reason = {code: known.taken for code, known in cache.known.items()}
         everything = dict(cache.resources)
-    _add_fleeting(session, grid, now, busy, masks)
+    for code in _add_fleeting(session, grid, now, busy, masks):
+        by_reason[code] = {}
     _close_past_nights(everything, grid, now, masks)
     if patient is not None:
         _add_patient(session, patient, grid, now, everything, busy)
-    return engine.World(grid, everything, opening_by_code, busy, chosen.ward, masks)
+    return engine.World(grid, everything, opening_by_code, busy, chosen.ward, masks, by_reason)
 
 
 def _horizon(chosen: Settings, now: datetime, earliest: datetime, latest: datetime) -> Grid:
@@ -319,17 +323,18 @@ def _by_start(busy: engine.Busy) -> tuple[int, int]:
 
 def _add_fleeting(
     session: Session, grid: Grid, now: datetime, busy: dict[str, tuple[engine.Busy, ...]], masks: dict[str, int]
-) -> None:
+) -> list[str]:
+    """Add what holds and open stays take now; return the resources (codes) they take."""
     fleeting = taken.fleeting(session, now)
     if not fleeting:
-        return
+        return []
     codes = session.execute(select(Resource.id, Resource.code).where(Resource.id.in_(fleeting))).all()
-    for id_, code in codes:
-        if code not in masks:
-            continue
+    touched = [(id_, code) for id_, code in codes if code in masks]
+    for id_, code in touched:
         busy[code] = tuple(sorted([*busy[code], *fleeting[id_]], key=_by_start))
         for each in fleeting[id_]:
             masks[code] &= ~grid.busy_bits(each.starts, each.ends)
+    return [code for _, code in touched]
 
 
 def _close_past_nights(

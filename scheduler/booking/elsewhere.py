@@ -106,13 +106,14 @@ def _without(world: World, public_id: str, staying: Sequence[Step]) -> World:
             kept.setdefault(slot.resource, []).append(
                 Busy(slot.starts, slot.ends, status=step.status, holder=public_id)
             )
-    busy, masks = dict(world.busy), dict(world.masks)
+    busy, masks, by_reason = dict(world.busy), dict(world.masks), dict(world.taken)
     for code, spans in world.busy.items():
         others = [each for each in spans if each.holder != public_id]
         if len(others) < len(spans):
             busy[code] = tuple(sorted([*others, *kept.get(code, ())]))
             masks.pop(code, None)
-    return replace(world, busy=busy, masks=masks)
+            by_reason.pop(code, None)
+    return replace(world, busy=busy, masks=masks, taken=by_reason)
 
 
 def _bounds(whole: Protocol, part: Protocol, staying: Sequence[Step], zone: str) -> Iterator[tuple[int, int]]:

@@ -65,12 +65,13 @@ class Desk:
     def forget(self, session: Session) -> None:
         """Read again what a transaction that was undone may have left wrong."""
         self._patients: dict[str, str] = {row.record_number: row.public_id for row in session.execute(_PATIENTS)}
-        self._day: tuple[date, Places] | None = None
+        self.look_again()
         self._versions: dict[tuple[str, date], ProtocolVersion] = {}
 
     def look_again(self) -> None:
-        """Read the day's places again before the next booking."""
-        self._day = None
+        """Read the places again before the next booking."""
+        self._day: tuple[date, Places] | None = None
+        self._reach: dict[tuple[str, date, int], Places] = {}
 
     def unannounced(self, wish: Wish) -> bool:
         """Tell whether a wish comes without notice, which only what has happened by now can."""
@@ -143,8 +144,8 @@ class Desk:
             actor=DEMO,
             now=from_seconds(then),
         )
-        if self._day is not None:
-            self._day[1].take(placement, made.public_id)
+        for places in (*(() if self._day is None else (self._day[1],)), *self._reach.values()):
+            places.take(placement, made.public_id)
         return placement, options
 
     def _patient(self, session: Session, wish: Wish, then: datetime) -> str:
@@ -198,13 +199,18 @@ class Desk:
 
     def _of_day(self, session: Session, day: date) -> Places:
         if self._day is None or self._day[0] != day:
+            self.look_again()
             self._day = day, Places(session, day, day + timedelta(days=1), self._everything, now=self.now)
         return self._day[1]
 
     def _few(self, session: Session, protocol: Protocol, first: date, days: int) -> Places:
-        variants = (varied(protocol, {option.code: 1}) for option in protocol.options)
-        codes = able([protocol, *variants], self._resources)
-        return Places(session, first, first + timedelta(days=days), codes, now=self.now)
+        """Return the places of some days for a protocol; read once and kept in step until the day is done."""
+        key = protocol.code, first, days
+        if key not in self._reach:
+            variants = (varied(protocol, {option.code: 1}) for option in protocol.options)
+            codes = able([protocol, *variants], self._resources)
+            self._reach[key] = Places(session, first, first + timedelta(days=days), codes, now=self.now)
+        return self._reach[key]
 
     def _why(self, session: Session, wish: Wish, protocol: Protocol) -> str:
         meant = varied(protocol, terms.allowed(protocol, wish.options))

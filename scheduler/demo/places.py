@@ -63,13 +63,15 @@ class Places:
             self._busy[patient] = tuple(busy for row in rows for busy in found.get(row.id, ()))
 
     def take(self, placement: Placement, holder: str) -> None:
-        """Note what a booking has taken."""
+        """Note what a booking has taken of what is known here; a patient's own day is read when it is asked for."""
         grid, masks = self._world.grid, self._world.masks
-        for slot in (each for plan in placement.steps for each in plan.slots):
+        slots = (each for plan in placement.steps for each in plan.slots)
+        for slot in (each for each in slots if each.resource in self._busy):
             held = (*self._busy.get(slot.resource, ()), Busy(slot.starts, slot.ends, slot.role, "booked", holder))
             self._busy[slot.resource] = tuple(sorted(held, key=_by_start))
             if slot.resource in masks:
                 masks[slot.resource] &= ~grid.busy_bits(slot.starts, slot.ends)
+            self._world.taken.pop(slot.resource, None)
 
 
 def _by_start(busy: Busy) -> int:

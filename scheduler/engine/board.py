@@ -42,7 +42,7 @@ class Board:
     def free(self, code: str, relaxed: Set[str] = NOTHING) -> int:
         """Return the cells at which a resource is open and not taken. What the world lacked is left in it."""
         if relaxed:
-            relaxed = relaxed & (self._kinds(code) | {"closed"})
+            relaxed = relaxed & (occupancy.by_reason(self.world, code).keys() | {"closed"})
         if relaxed:
             return self.cached(("free", code, relaxed), self._without, code, relaxed)
         ready = self.world.masks.get(code)
@@ -50,15 +50,12 @@ class Board:
             ready = self.world.masks[code] = self._without(code, NOTHING)
         return ready
 
-    def _kinds(self, code: str) -> frozenset[str]:
-        """Return the reasons for which a resource is ever taken; setting another one aside changes nothing."""
-        return self.cached(("kinds", code), occupancy.reasons, self.world, code)
-
     def _without(self, code: str, relaxed: Set[str]) -> int:
-        opened = (1 << self.grid.cells) - 1 if "closed" in relaxed else self._opened(code)
-        if self._kinds(code) <= relaxed:
-            return opened
-        return opened & ~occupancy.mask(self.world, code, relaxed & self._kinds(code))
+        free = (1 << self.grid.cells) - 1 if "closed" in relaxed else self._opened(code)
+        for reason, cells in occupancy.by_reason(self.world, code).items():
+            if reason not in relaxed:
+                free &= ~cells
+        return free
 
     def _opened(self, code: str) -> int:
         """Return the open cells; resources that share a schedule share its spans and therefore the work."""

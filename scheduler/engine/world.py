@@ -64,7 +64,8 @@ class World:
     `opening` and `busy` are exact, sorted by start; `opening` spans are disjoint. Beds and patients are always
     open. A resource absent from `opening` is never open; one absent from `busy` is never occupied.
     `masks`, where given, are the ready bitmaps of free cells (opening less busy) by resource code; the engine
-    computes what is absent and stores it there.
+    computes what is absent and stores it there. `taken` does the same for what explanations ask: by resource code and
+    reason the cells taken for it; an empty entry is one not computed yet.
     """
 
     grid: Grid
@@ -73,6 +74,7 @@ class World:
     busy: Mapping[str, tuple[Busy, ...]]
     ward: WardHours = WardHours()
     masks: dict[str, int] = field(default_factory=dict)
+    taken: dict[str, dict[str, int]] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)

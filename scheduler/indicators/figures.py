@@ -122,19 +122,23 @@ def _value(kind: Kind, facts: Sequence[DayFacts], grace: int) -> float | None:
     return value * 100 if value is not None and kind.unit == "percent" else value
 
 
+_MEASURES: dict[str, Callable[[DayFacts, int], Ratio]] = {
+    "occupancy": lambda day, _: day.beds,
+    "theatre": lambda day, _: day.touch,
+    "capped": lambda day, _: day.capped,
+    "first-case": lambda day, grace: on_time(day.late, grace),
+    "cancelled": lambda day, _: day.cancelled,
+    "no-show": lambda day, _: day.missed,
+    "waiting": lambda day, _: Ratio(0, len(day.waits.get(WAITING_CLASS, ()))),
+    "exams": lambda day, _: Ratio(day.exams, int(day.working)),
+    "lodgers": lambda day, _: Ratio(day.lodgers, int(day.beds.den > 0)),
+}
+"""By figure, what one day (and the minutes of grace) adds to it."""
+
+
 def _ratio(code: str, facts: Sequence[DayFacts], grace: int) -> Ratio:
-    measures: dict[str, Callable[[DayFacts], Ratio]] = {
-        "occupancy": lambda day: day.beds,
-        "theatre": lambda day: day.touch,
-        "capped": lambda day: day.capped,
-        "first-case": lambda day: on_time(day.late, grace),
-        "cancelled": lambda day: day.cancelled,
-        "no-show": lambda day: day.missed,
-        "waiting": lambda day: Ratio(0, len(day.waits.get(WAITING_CLASS, ()))),
-        "exams": lambda day: Ratio(day.exams, int(day.working)),
-        "lodgers": lambda day: Ratio(day.lodgers, int(day.beds.den > 0)),
-    }
-    return sum((measures[code](day) for day in facts), Ratio())
+    measured = [_MEASURES[code](day, grace) for day in facts]
+    return Ratio(sum(each.num for each in measured), sum(each.den for each in measured))
 
 
 def waiting_classes(facts: Iterable[DayFacts]) -> dict[str, Waits]:

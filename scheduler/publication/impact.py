@@ -121,7 +121,7 @@ def _violations(protocol: Protocol, booked: Appointment, world: World) -> list[V
     starts = [to_seconds(step.starts) for step in booked.steps]
     problem = Problem(
         meant,
-        replace(world, busy=others, masks={}),
+        replace(world, busy=others, masks={}, taken={}),
         booked.patient.resource.code,
         earliest=min(starts),
         latest=max(starts),

@@ -1,6 +1,6 @@
 """Occupancy: nobody and nothing is in two places: not where a booking holds it, nor on leave, closed or repaired."""
 
-from collections.abc import Iterator, Set
+from collections.abc import Iterator, Mapping
 
 from scheduler.engine.rules.reading import Reading, broken, real_span
 from scheduler.engine.world import Busy, Violation, World
@@ -13,17 +13,21 @@ def reason(busy: Busy) -> str:
     return busy.kind if busy.kind in CLOSURES else "occupied"
 
 
-def reasons(world: World, code: str) -> frozenset[str]:
-    """Return all the reasons for which a resource is ever taken."""
-    return frozenset(
-        "occupied" if kind not in CLOSURES else kind for kind in {b.kind for b in world.busy.get(code, ())}
-    )
+def mask(world: World, code: str) -> int:
+    """Return the cells at which a resource is taken."""
+    return world.grid.busy_mask([(busy.starts, busy.ends) for busy in world.busy.get(code, ())])
 
 
-def mask(world: World, code: str, ignored: Set[str] = frozenset()) -> int:
-    """Return the cells at which a resource is taken, for other reasons than the ignored ones."""
-    spans = [busy for busy in world.busy.get(code, ()) if not ignored or reason(busy) not in ignored]
-    return world.grid.busy_mask([(busy.starts, busy.ends) for busy in spans])
+def by_reason(world: World, code: str) -> Mapping[str, int]:
+    """Return for each reason for which a resource is ever taken the cells it is taken for it, kept with the world."""
+    found = world.taken.setdefault(code, {})
+    if not found and world.busy.get(code):
+        spans: dict[str, list[tuple[int, int]]] = {}
+        for busy in world.busy[code]:
+            spans.setdefault(reason(busy), []).append((busy.starts, busy.ends))
+        # All at once: another thread that reads the same entry sees none of it or the whole.
+        found.update({each: world.grid.busy_mask(own) for each, own in spans.items()})
+    return found
 
 
 def violations(reading: Reading) -> Iterator[Violation]:
