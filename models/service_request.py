@@ -6,6 +6,7 @@ from typing import Any
 from sqlalchemy import ForeignKey, Index
 from sqlalchemy.orm import Mapped, mapped_column, relationship
 
+from models.appointment import Appointment
 from models.base import Base, Key, PublicId, index_where
 from models.patient import Patient
 
@@ -54,3 +55,4 @@ class ServiceRequest(Base):
     requested_by: Mapped[str]
     updated_at: Mapped[datetime]
     patient: Mapped[Patient] = relationship()
+    appointment: Mapped[Appointment | None] = relationship()

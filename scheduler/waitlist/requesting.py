@@ -8,7 +8,7 @@ from typing import Any
 from sqlalchemy import Select, select, text, tuple_
 from sqlalchemy.orm import Session, joinedload
 
-from models import Appointment, Patient, Resource, ServiceRequest
+from models import Patient, Resource, ServiceRequest
 from models.service_request import WAITING
 from scheduler import availability, catalogue, patients, texts
 from scheduler.actor import Actor
@@ -135,12 +135,12 @@ def one(session: Session, public_id: str) -> ServiceRequest:
     return found
 
 
-def appointment_of(session: Session, request: ServiceRequest) -> str | None:
+def appointment_of(request: ServiceRequest) -> str | None:
     """Return the public id of the appointment a request is held or completed by."""
-    if request.appointment_id is None or request.status not in ("on-hold", "completed"):
+    if request.appointment is None or request.status not in ("on-hold", "completed"):
         return None
-    return session.scalar(select(Appointment.public_id).where(Appointment.id == request.appointment_id))
+    return request.appointment.public_id
 
 
 def _read() -> "Select[Any]":
-    return select(ServiceRequest).options(joinedload(ServiceRequest.patient))
+    return select(ServiceRequest).options(joinedload(ServiceRequest.patient), joinedload(ServiceRequest.appointment))

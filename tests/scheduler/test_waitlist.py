@@ -153,7 +153,7 @@ def test_a_hold_takes_a_request_off_the_market_and_confirming_completes_it(depar
         made = requested(session)
         held = book(session, made, hold=True)
         assert made.status == "on-hold"
-        assert waitlist.appointment_of(session, made) == held
+        assert waitlist.appointment_of(made) == held
         with pytest.raises(Conflict, match="request-not-active"):
             waitlist.revoke(session, made.public_id, version=None, reason="x", actor=NURSE, now=NOW)
         booking.confirm(session, held, version=1, actor=NURSE, now=NOW)
@@ -170,9 +170,9 @@ def test_a_cancelled_booking_leads_its_request_back_to_the_list(department: Data
         booked = book(session, made, hold=hold)
         booking.cancel(session, booked, version=1, reason="改期再约", actor=NURSE, now=NOW)
         assert status(session, made.public_id) == "active"
-        assert waitlist.appointment_of(session, made) is None
+        assert waitlist.appointment_of(made) is None
         again = book(session, made)
-        assert waitlist.appointment_of(session, made) == again
+        assert waitlist.appointment_of(made) == again
 
     done(department, work)
 

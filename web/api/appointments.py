@@ -71,6 +71,7 @@ class BookAsked(_Placed):
     urgency: Urgency | None = None
     options: Annotated[Options, Field(description="With `steps`; a proposal has its own")] | None = None
     note: Text | None = None
+    request: Annotated[PublicId, Field(description="The request on the waiting list this completes")] | None = None
 
 
 class RescheduleAsked(_Placed):
@@ -173,6 +174,7 @@ def _book(session: Session, asked: BookAsked, chosen: _Chosen, *, now: datetime)
         override=_override(asked),
         note=asked.note,
         options=chosen.options,
+        request=asked.request,
     )
     return booking.book(session, request_, actor=g.actor, now=now)
 

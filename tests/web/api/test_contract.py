@@ -64,6 +64,7 @@ class Things:
         self.caller, self.patient = caller, patient
         self.appointment = booked(caller, patient, "AB-LIV-1", hold=True, earliest="2026-12-02T08:00:00+08:00")["id"]
         stay = {"patient": patient, "bed": "BED-17", "expected_end": "2026-12-06T11:00:00+08:00"}
+        self.request = ok(caller.post("/waitlist", {"patient": patient, "protocol": "BX-FNA"}), 201)["id"]
         self.encounter = ok(caller.post("/encounters", stay), 201)["id"]
 
     def aim(self, case: Case) -> None:
@@ -72,6 +73,7 @@ class Things:
             return
         parts = case.operation.path.split("/")
         here = {"appointments": self.appointment, "encounters": self.encounter, "patients": self.patient}
+        here["waitlist"] = self.request
         if "{id}" in parts:
             case.path_parameters["id"] = here[parts[3]]
             if "If-Match" in case.headers:
