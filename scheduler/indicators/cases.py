@@ -1,10 +1,11 @@
 """The cases behind a figure: which steps make up its numerator, so that a number can be looked into."""
 
-from collections.abc import Callable, Sequence
-from datetime import timedelta
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from datetime import date, timedelta
+from heapq import nlargest
 from typing import Any
 
-from sqlalchemy import BigInteger, Select, select, type_coerce
+from sqlalchemy import BigInteger, Select, and_, false, or_, select, type_coerce
 from sqlalchemy.orm import Session
 
 from models import Appointment, ProtocolVersion, Step, from_seconds
@@ -12,7 +13,7 @@ from scheduler import availability, dayboard
 from scheduler.dayboard import Case
 from scheduler.engine.grid import day_start, local_date
 from scheduler.indicators import reading
-from scheduler.indicators.facts import NEVER_BOOKED, NO_OPERATIONS, Use, earliest_of_each_room
+from scheduler.indicators.facts import NEVER_BOOKED, NO_OPERATIONS, DayFacts, Use, earliest_of_each_room
 from scheduler.indicators.figures import WAITING_CLASS
 from scheduler.indicators.periods import Period
 
@@ -20,13 +21,21 @@ MOST = 30
 """Cases shown behind one figure."""
 
 
-def behind(session: Session, code: str, period: Period, *, grace: int, now: int) -> list[Case]:
-    """Return cases behind a figure, at most MOST: the latest, for waiting the longest; none for what counts days."""
-    if code not in _STEPS:
-        return []
+def behind(
+    session: Session, code: str, period: Period, days: Mapping[date, DayFacts], *, grace: int, now: int
+) -> list[Case]:
+    """Return cases behind a figure, at most MOST: the latest, for waiting the longest; none for what counts days.
+
+    `days` are the period's, as `counted` gives them.
+    """
     zone = availability.settings(session).zone
-    first, last = day_start(period.first, zone), min(day_start(period.last + timedelta(days=1), zone), now)
-    chosen = _STEPS[code](session, first, last, zone, grace)
+    first, last = day_start(period.first, zone), min(_end(period.last, zone), now)
+    if code == "waiting":
+        chosen = _longest_waits(session, days.values(), last, zone)
+    elif code in _STEPS:
+        chosen = _STEPS[code](session, first, last, zone, grace)
+    else:
+        return []
     found = {case.step: case for case in dayboard.cases(session, steps=chosen)}
     return [found[step] for step in chosen if step in found]
 
@@ -71,23 +80,36 @@ def _missed(session: Session, first: int, last: int, zone: str, grace: int) -> l
     return list(session.scalars(_steps(first, last).where(Step.status == "noshow").limit(MOST)))
 
 
-def _longest_waits(session: Session, first: int, last: int, zone: str, grace: int) -> list[str]:
+def _longest_waits(session: Session, facts: Iterable[DayFacts], last: int, zone: str) -> list[str]:
+    """Return who waited longest, of equally many days the latest: read on the few days alone that they were done on."""
+    waits = ((days, each.day) for each in facts for days in each.waits.get(WAITING_CLASS, ()))
+    spans = [
+        and_(Step.starts >= from_seconds(day_start(day, zone)), Step.starts < from_seconds(_end(day, zone)))
+        for day in {day for _, day in nlargest(MOST, waits)}
+    ]
+    waited = type_coerce(Step.starts, BigInteger) - type_coerce(Appointment.created_at, BigInteger)
     # Asked once for each version, not for each case of a year: a document is long to read.
     operations = select(ProtocolVersion.id).where(ProtocolVersion.document["family"].as_string().not_in(NO_OPERATIONS))
-    waited = type_coerce(Step.starts, BigInteger) - type_coerce(Appointment.created_at, BigInteger)
     query = (
-        _steps(first, last)
+        select(Step.public_id)
+        .join(Appointment, Appointment.id == Step.appointment_id)
         .where(
+            or_(false(), *spans),
+            Step.starts < from_seconds(last),
             Step.ordinal == 0,
             Step.status.in_(("in-progress", "fulfilled")),
+            Appointment.fact_only.is_(False),
             Appointment.urgency == WAITING_CLASS,
             Appointment.protocol_version_id.in_(operations),
         )
-        .order_by(None)
         .order_by(waited.desc(), Step.id)
         .limit(MOST)
     )
     return list(session.scalars(query))
+
+
+def _end(day: date, zone: str) -> int:
+    return day_start(day + timedelta(days=1), zone)
 
 
 _STEPS: dict[str, Callable[[Session, int, int, str, int], list[str]]] = {
@@ -96,5 +118,4 @@ _STEPS: dict[str, Callable[[Session, int, int, str, int], list[str]]] = {
     "first-case": _first_case,
     "cancelled": _cancelled,
     "no-show": _missed,
-    "waiting": _longest_waits,
 }

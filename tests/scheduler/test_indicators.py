@@ -299,7 +299,10 @@ def test_the_cases_behind_a_figure_are_those_it_counts(department: Database) -> 
 
     def behind(code: str, grace: int = 30) -> list[str]:
         with department.read() as session:
-            found = indicators.behind(session, code, period_of("week", TUESDAY), grace=grace, now=now)
+            week = period_of("week", TUESDAY)
+            found = indicators.behind(
+                session, code, week, indicators.counted(session, week, now=now), grace=grace, now=now
+            )
         return [case.appointment for case in found]
 
     assert behind("first-case") == [late]

@@ -1,13 +1,13 @@
 """A figure as a card: name, value, trend and what it was; for the page of figures and the manager's first page."""
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from datetime import date
 
 from sqlalchemy.orm import Session
 
 from scheduler import indicators
-from scheduler.indicators import Figure, Period
+from scheduler.indicators import DayFacts, Figure, Period
 from web.figure_words import FIGURE_WORDS, written
 from web.pages import charts
 
@@ -26,16 +26,17 @@ class Card:
     path: str
 
 
-def figures(session: Session, period: Period, *, grace: int, now: int) -> list[Figure]:
-    """Return every figure of a period, beside the period before."""
-    days = indicators.counted(session, period, now=now)
+def figures(session: Session, period: Period, days: Mapping[date, DayFacts], *, grace: int, now: int) -> list[Figure]:
+    """Return every figure of a period, whose days have been counted, beside the period before."""
     before = indicators.counted(session, period.before(), now=now)
     return [indicators.figure(code, period, days.values(), before.values(), grace=grace) for code in indicators.FIGURES]
 
 
 def this_month(session: Session, day: date, now: int) -> list[Card]:
     """Return the cards of the month a day is in, each leading to its figure."""
-    found = figures(session, indicators.period_of("month", day), grace=indicators.GRACE_MINUTES, now=now)
+    month = indicators.period_of("month", day)
+    days = indicators.counted(session, month, now=now)
+    found = figures(session, month, days, grace=indicators.GRACE_MINUTES, now=now)
     return cards(found, lambda code: f"/manage?figure={code}")
 
 

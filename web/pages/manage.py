@@ -47,8 +47,9 @@ def figures() -> Response:
         unchanged = shell.unless_seen(version)
         if unchanged is not None:
             return unchanged
-        found = figure_cards.figures(session, asked.period, grace=asked.grace, now=now)
-        cases = indicators.behind(session, asked.figure, asked.period, grace=asked.grace, now=now)
+        days = indicators.counted(session, asked.period, now=now)
+        found = figure_cards.figures(session, asked.period, days, grace=asked.grace, now=now)
+        cases = indicators.behind(session, asked.figure, asked.period, days, grace=asked.grace, now=now)
     here = _here(asked)
     opened = next(each for each in found if each.kind.code == asked.figure)
     response = shell.page(
