@@ -25,6 +25,7 @@ from web.pages.merging import bp as merging
 from web.pages.patients import bp as patients
 from web.pages.roster import bp as roster
 from web.pages.roster_import import bp as roster_import
+from web.pages.waitlist import bp as waitlist
 from web.pages.ward import bp as ward
 from web.pages.week import bp as week
 from web.settings import Settings, secret_key
@@ -38,6 +39,7 @@ BLUEPRINTS = (
     home,
     account,
     book,
+    waitlist,
     patients,
     merging,
     board,

@@ -44,6 +44,7 @@ def menu() -> list[Entry]:
     entries = (
         (gettext("Today"), "/", "t"),
         (gettext("Book"), "/book", "b"),
+        (gettext("Waiting list"), "/waitlist", "q"),
         (gettext("Board"), f"/board/{day}", "d"),
         (gettext("Lists"), "/lists", "l"),
         (gettext("Ward"), "/ward", "w"),

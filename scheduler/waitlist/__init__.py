@@ -5,7 +5,17 @@
 
 from scheduler.waitlist.entry import LONGEST_NOTE, Wanted, Wishes, wishes_of
 from scheduler.waitlist.following import booked, claim, follow, hand_over
-from scheduler.waitlist.requesting import Place, appointment_of, change, one, request, revoke, waiting
+from scheduler.waitlist.requesting import (
+    Place,
+    appointment_of,
+    change,
+    counts,
+    fulfilled_by,
+    one,
+    request,
+    revoke,
+    waiting,
+)
 from scheduler.waitlist.urgency import TARGET_DAYS
 
 __all__ = [
@@ -18,7 +28,9 @@ __all__ = [
     "booked",
     "change",
     "claim",
+    "counts",
     "follow",
+    "fulfilled_by",
     "hand_over",
     "one",
     "request",

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from datetime import date, datetime
 from typing import Any
 
-from sqlalchemy import Select, select, text, tuple_
+from sqlalchemy import Select, case, func, select, text, tuple_
 from sqlalchemy.orm import Session, joinedload
 
 from models import Patient, Resource, ServiceRequest
@@ -140,6 +140,18 @@ def appointment_of(request: ServiceRequest) -> str | None:
     if request.appointment is None or request.status not in ("on-hold", "completed"):
         return None
     return request.appointment.public_id
+
+
+def fulfilled_by(session: Session, appointment_id: int) -> str | None:
+    """Return the public id of the request that an appointment came from last, or None."""
+    return session.scalar(select(ServiceRequest.public_id).where(ServiceRequest.appointment_id == appointment_id))
+
+
+def counts(session: Session, day: date) -> tuple[int, int]:
+    """Return how many wait, and how many of them are overdue on a local day."""
+    late = func.count(case((ServiceRequest.due < day, 1)))
+    count, overdue = session.execute(select(func.count(ServiceRequest.id), late).where(text(WAITING))).one()
+    return count, overdue
 
 
 def _read() -> "Select[Any]":

@@ -11,6 +11,7 @@ PAGES = {
     "home.home": ["/"],
     "account.account": ["/account"],
     "book.desk": ["/book", "/book?patient={patient}", "/book?patient={patient}&protocol=CP-TACE-ABL-S"],
+    "waitlist.the_list": ["/waitlist"],
     "board.board": ["/board/{day}", "/board/{day}?open={step}", "/board/{day}?rows=people&rows=devices"],
     "week.of_day": ["/board/week/{day}", "/board/week/{day}?group=operating-room"],
     "lists.lists": ["/lists?all=1"],

@@ -6,7 +6,7 @@ from typing import Any
 from sqlalchemy.orm import Session
 
 from models.database import Database
-from scheduler import booking, closures, ward
+from scheduler import booking, closures, waitlist, ward
 from scheduler.closures import ClosureEntry
 from scheduler.patients import Flag
 from tests import factories
@@ -36,9 +36,22 @@ def fill(db: Database) -> None:
     _book(db, "孙丽丽", "AB-LIV-1", NOW + timedelta(days=1), hold=True)
     stay = _book(db, NAMES[1], "AB-LIV-1", NOW)
     factories.done(db, lambda session: _admit(session, stay), now=ELEVEN)
+    for number, name in enumerate(NAMES):
+        factories.done(db, lambda session, number=number, name=name: _wait(session, name, number))
     for code, kind in (("US-22", "maintenance"), ("US-06", "closure")):
         entry = ClosureEntry(code, kind, NOW, NOW + timedelta(hours=4), "探头检修")
         factories.done(db, lambda session, entry=entry: closures.record(session, entry, actor=NURSE, now=NOW))
+
+
+def _wait(session: Session, name: str, number: int) -> None:
+    whom = factories.patient(session, name=name, birth_date=date(1950, 2, 3), flags=FLAGS)
+    wanted = waitlist.Wanted(
+        "AB-LIV-1",
+        due=NOW.date() + timedelta(days=9 * number - 12),
+        wishes=waitlist.Wishes({"operator": "dr-03", "room": "OR-1"}, ("operator",), "08:00", "12:00"),
+        note="患者要求上午，家属陪同；来电 0571-8888 确认",
+    )
+    waitlist.request(session, whom.public_id, wanted, actor=NURSE, now=NOW)
 
 
 def _book(db: Database, name: str, protocol: str, earliest: Any, *, flags: tuple[Flag, ...] = (), **more: Any) -> str:

@@ -23,6 +23,7 @@ GROWING = (
     "patient",
     "patient_key",
     "resource",
+    "service_request",
     "slot",
     "step",
 )

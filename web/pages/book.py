@@ -1,7 +1,7 @@
 """The booking page: find, hold, book; move a booking. Every form works as a plain one; htmx only swaps it in place."""
 
 from collections.abc import Callable
-from datetime import datetime
+from datetime import date, datetime
 from typing import Any, cast
 
 from apiflask import APIBlueprint
@@ -10,11 +10,11 @@ from flask.blueprints import BlueprintSetupState
 from sqlalchemy.orm import Session
 from werkzeug.datastructures import MultiDict
 
-from scheduler import booking, patients
+from scheduler import booking, patients, waitlist
 from scheduler.booking import rows
 from scheduler.booking.moving import moved_back
 from scheduler.booking.requests import BookRequest
-from scheduler.errors import DomainError
+from scheduler.errors import DomainError, Invalid
 from scheduler.idempotency import Key, once
 from web import shell
 from web.errors import status_of
@@ -24,7 +24,8 @@ from web.pages.desk import Reader, done_address, hold_address
 from web.pages.forms import number, version
 from web.pages.patient_form import patient_entry
 from web.pages.viewing import note_view
-from web.pages.wishes import Wishes, read
+from web.pages.waitlist import wanted
+from web.pages.wishes import Wishes, coming_day, read
 from web.policy import BOOK, policy
 from web.site import place, site, today
 
@@ -100,6 +101,7 @@ def hold() -> Response:
             hold=True,
             urgency=wishes.urgency,
             options=wishes.options,
+            request=wishes.request,
         )
         key = Key.of(f"hold:{form.get('key', '')}", form.get("placement", ""))
         return once(session, key, lambda: _held(session, wanted, now), actor=g.actor, now=now)
@@ -114,6 +116,35 @@ def hold() -> Response:
 
 def _held(session: Session, wanted: BookRequest, now: datetime) -> dict[str, Any]:
     return {"appointment": booking.book(session, wanted, actor=g.actor, now=now).public_id}
+
+
+@bp.post("/book/request")
+@policy(BOOK)
+def put_on_the_waiting_list() -> Response:
+    """Keep patient, procedure and wishes as a request on the waiting list, or change the one they came from."""
+    wishes, form = _asked(request.form), request.form
+
+    def work(session: Session, now: datetime) -> str:
+        due, note = _due(form.get("due", "").strip()), form.get("note", "")
+        if wishes.request is None:
+            asked = wanted(wishes, due=due, note=note, latest=None)
+            return waitlist.request(session, wishes.patient or "", asked, actor=g.actor, now=now).public_id
+        latest = waitlist.one(session, wishes.request).latest
+        asked = wanted(wishes, due=due, note=note, latest=latest)
+        return waitlist.change(session, wishes.request, asked, version=None, actor=g.actor, now=now).public_id
+
+    try:
+        made = site().transact(work)
+    except DomainError as error:
+        return _show(wishes, notice=error)
+    return _go(f"/waitlist?new={made}#request-{made}")
+
+
+def _due(text: str) -> date | None:
+    try:
+        return coming_day(text, today()) if text else None
+    except ValueError:
+        raise Invalid("bad-date", value=text) from None
 
 
 @bp.post("/book/<appointment>/confirm")
@@ -163,7 +194,12 @@ def undo(appointment: str) -> Response:
 
     with site().read() as session:
         kept = rows.whole(session, appointment)
-        again = Wishes(kept.patient.public_id, kept.protocol_version.code, options=kept.options)
+        again = Wishes(
+            kept.patient.public_id,
+            kept.protocol_version.code,
+            options=kept.options,
+            request=waitlist.fulfilled_by(session, kept.id),
+        )
     return _changed(work, again.url(), done=appointment)
 
 

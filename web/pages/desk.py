@@ -13,8 +13,8 @@ from flask_babel import gettext
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
-from models import Appointment, Patient, from_seconds, to_seconds
-from scheduler import availability, booking, catalogue, dayboard, patients
+from models import Appointment, Patient, ServiceRequest, from_seconds, to_seconds
+from scheduler import availability, booking, catalogue, dayboard, patients, waitlist
 from scheduler.booking import rows
 from scheduler.booking.change import plan_of
 from scheduler.booking.elsewhere import find_elsewhere
@@ -159,6 +159,8 @@ class Desk:
     notice: DomainError | None = None
     entry: Any = None
     """What was typed into the form for a new patient, when it was refused."""
+    waiting: ServiceRequest | None = None
+    """The request on the waiting list that is booked from."""
     alike: tuple[Alike, ...] = ()
     """The patients here who may be the one that was typed."""
 
@@ -301,6 +303,7 @@ class Reader:
             done=booked,
             moving=moving if booked is None else None,
             notice=notice,
+            waiting=waitlist.one(self.session, wishes.request) if wishes.request else None,
             alike=tuple(looking_alike(self.session, notice)),
             **more,
         )

@@ -44,6 +44,8 @@ class Wishes:
     must: frozenset[str] = frozenset()
     move: str | None = None
     step: str | None = None
+    request: str | None = None
+    """The request on the waiting list that is booked from."""
     faults: tuple[str, ...] = ()
 
     @property
@@ -78,6 +80,7 @@ class Wishes:
             ("urgency", self.urgency),
             ("move", self.move),
             ("step", self.step),
+            ("request", self.request),
         )
         found = [(name, value) for name, value in plain if value]
         found += [(OPTION + code, str(count)) for code, count in sorted(self.options.items())]
@@ -146,6 +149,7 @@ def read(args: "MultiDict[str, str]", today: date) -> Wishes:
         must=frozenset(args.getlist("must")) & picks.keys(),
         move=_code(args, "move"),
         step=_code(args, "step"),
+        request=_code(args, "request"),
         faults=tuple(faults),
     )
 
