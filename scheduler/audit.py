@@ -5,7 +5,7 @@ import json
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any
+from typing import Any, cast
 
 from sqlalchemy import bindparam, select
 from sqlalchemy.orm import Session
@@ -14,10 +14,14 @@ from models import Audit, AuditHead, to_seconds
 from scheduler.actor import Actor
 
 _HEAD = AuditHead.__table__
-_NEXT = _HEAD.update().values(seq=_HEAD.c.seq + 1).returning(_HEAD.c.seq, _HEAD.c.hash, _HEAD.c.changed)  # type: ignore[attr-defined]
+_LAST = select(_HEAD.c.seq, _HEAD.c.hash, _HEAD.c.changed).with_for_update()
 _APPEND = Audit.__table__.insert()  # type: ignore[attr-defined]
-_CLOSE = _HEAD.update().values(hash=bindparam("new_hash"), changed=bindparam("new_changed"))  # type: ignore[attr-defined]
+_CLOSE = _HEAD.update().values(  # type: ignore[attr-defined]
+    seq=bindparam("new_seq"), hash=bindparam("new_hash"), changed=bindparam("new_changed")
+)
 """Built once: every change of the department passes here."""
+
+_KEPT = "audit-head"
 
 
 def record(
@@ -39,9 +43,9 @@ def record(
     `patient` is a public id, never a name. `changes=False` is for what only looked (a patient viewed).
     """
     session.flush()
-    head = session.execute(_NEXT).one()
+    last, last_hash, last_changed = _head(session)
     link: dict[str, Any] = {
-        "seq": head.seq,
+        "seq": last + 1,
         "at": now,
         "actor": actor.id,
         "role": actor.role,
@@ -54,11 +58,29 @@ def record(
         "outcome": outcome,
         "reason": reason,
         "detail": dict(detail or {}),
-        "prev": head.hash,
+        "prev": last_hash,
     }
     link["hash"] = digest(link)
     session.execute(_APPEND, link)
-    session.execute(_CLOSE, {"new_hash": link["hash"], "new_changed": head.seq if changes else head.changed})
+    head = last + 1, link["hash"], last + 1 if changes else last_changed
+    session.execute(_CLOSE, dict(zip(("new_seq", "new_hash", "new_changed"), head, strict=True)))
+    session.info[_KEPT] = (*_where(session), head)
+
+
+def _head(session: Session) -> tuple[int, str, int]:
+    """Lock the chain and return the number and hash of its last link and of the last that changed anything.
+
+    What this transaction itself wrote last is remembered, unless a savepoint has begun or ended since.
+    """
+    root, nested, known = session.info.get(_KEPT, (None, None, None))
+    if known is not None and (root, nested) == _where(session):
+        return cast(tuple[int, str, int], known)
+    last, last_hash, changed_by = session.execute(_LAST).one()
+    return last, last_hash, changed_by
+
+
+def _where(session: Session) -> tuple[Any, Any]:
+    return session.get_transaction(), session.get_nested_transaction()
 
 
 def digest(link: Mapping[str, Any]) -> str:

@@ -44,6 +44,28 @@ def test_a_changed_removed_or_cut_link_is_named(department: Database, statement:
         assert audit.verify(session) == audit.Tampering(seq, kind)
 
 
+@pytest.mark.parametrize("undone", [False, True])
+def test_the_chain_holds_over_savepoints_that_stay_and_that_are_undone(db: Database, undone: bool) -> None:
+    def link(session: Session, entity_id: str) -> None:
+        audit.record(session, actor=NURSE, now=NOW, action="tried", entity="patient", entity_id=entity_id)
+
+    def work(session: Session) -> None:
+        link(session, "before")
+        link(session, "before too")
+        nested = session.begin_nested()
+        link(session, "inside")
+        link(session, "inside too")
+        nested.rollback() if undone else nested.commit()
+        link(session, "after")
+        link(session, "after too")
+
+    done(db, work)
+    done(db, lambda session: link(session, "later"))
+    with db.read() as session:
+        assert audit.verify(session) is None
+        assert session.scalar(select(func.max(Audit.seq))) == (5 if undone else 7)
+
+
 def test_looking_does_not_change_what_pollers_compare(department: Database) -> None:
     def look(session: Session) -> None:
         audit.record(
