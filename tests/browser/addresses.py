@@ -12,6 +12,7 @@ PAGES = {
     "account.account": ["/account"],
     "book.desk": ["/book", "/book?patient={patient}", "/book?patient={patient}&protocol=CP-TACE-ABL-S"],
     "waitlist.the_list": ["/waitlist"],
+    "waitlist.freed": ["/waitlist/freed/{appointment}"],
     "board.board": ["/board/{day}", "/board/{day}?open={step}", "/board/{day}?rows=people&rows=devices"],
     "week.of_day": ["/board/week/{day}", "/board/week/{day}?group=operating-room"],
     "lists.lists": ["/lists?all=1"],
@@ -52,6 +53,7 @@ def names(db: Database, day: str) -> dict[str, str]:
         return {
             "day": day,
             "step": step.public_id,
+            "appointment": step.appointment.public_id,
             "physician": session.scalars(operator).first() or "dr-03",
             "patient": patient,
             "other": other,

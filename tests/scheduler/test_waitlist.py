@@ -8,13 +8,15 @@ import pytest
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
-from models import Audit, Outbox, Patient, ServiceRequest
+from models import Audit, Outbox, Patient, ServiceRequest, from_seconds
 from models.database import Database
 from scheduler import audit, booking, merging, waitlist
 from scheduler.booking import rows
+from scheduler.booking.moving import moved
 from scheduler.errors import Conflict, DomainError, Invalid, NotFound, StaleVersion
+from scheduler.waitlist import offering
 from tests.conftest import NOW
-from tests.factories import NURSE, SOON, done, patient, placements
+from tests.factories import NURSE, SOON, booked, done, patient, placements
 
 TODAY = date(2026, 12, 1)
 
@@ -167,8 +169,8 @@ def test_a_hold_takes_a_request_off_the_market_and_confirming_completes_it(depar
 def test_a_cancelled_booking_leads_its_request_back_to_the_list(department: Database, hold: bool) -> None:
     def work(session: Session) -> None:
         made = requested(session)
-        booked = book(session, made, hold=hold)
-        booking.cancel(session, booked, version=1, reason="改期再约", actor=NURSE, now=NOW)
+        first = book(session, made, hold=hold)
+        booking.cancel(session, first, version=1, reason="改期再约", actor=NURSE, now=NOW)
         assert status(session, made.public_id) == "active"
         assert waitlist.appointment_of(made) is None
         again = book(session, made)
@@ -254,5 +256,42 @@ def test_requests_go_over_with_a_merged_record_and_come_back_with_it(department:
         assert made.patient is kept
         merging.separate(session, gone.public_id, reason="并非同一人", actor=NURSE, now=NOW)
         assert made.patient is gone
+
+    done(department, work)
+
+
+# --- A freed place.
+
+
+def test_a_cancelled_place_is_offered_to_who_waits_and_fits_it_the_latest_first(department: Database) -> None:
+    def work(session: Session) -> None:
+        given_up = booked(session, "BX-FNA", room="US-02")
+        (step,) = given_up.steps
+        due = {days: requested(session, urgency="2a", due=TODAY + timedelta(days=days)) for days in (4, -2, 1, 9)}
+        requested(session, "CEUS", urgency="2a", due=TODAY - timedelta(days=9))
+        requested(session, urgency="2a", earliest=TODAY + timedelta(days=60), due=TODAY + timedelta(days=61))
+        other = waitlist.Wishes({"room": "US-01"}, ("room",))
+        requested(session, urgency="2a", due=TODAY - timedelta(days=8), wishes=other)
+        assert offering.offers(session, given_up.public_id, NOW) == []
+        booking.cancel(session, given_up.public_id, version=1, reason="发热", actor=NURSE, now=NOW)
+        found = offering.offers(session, given_up.public_id, NOW)
+        assert [each.request for each in found] == [due[-2], due[1], due[4]]
+        for each in found:
+            (plan,) = each.placement.steps
+            assert from_seconds(plan.starts) >= step.starts and from_seconds(plan.ends) <= step.ends
+            assert "US-02" in {slot.resource for slot in plan.slots}
+
+    done(department, work)
+
+
+def test_a_moved_booking_offers_the_place_it_left(department: Database) -> None:
+    def work(session: Session) -> None:
+        made = booked(session, "BX-FNA", room="US-02")
+        left = made.steps[0].starts
+        waits = requested(session, urgency="2a")
+        there = moved(session, made, made.steps[0].code, left + timedelta(days=1), "US-02", NOW)
+        booking.reschedule(session, made.public_id, version=1, placement=there, actor=NURSE, now=NOW)
+        (offer,) = offering.offers(session, made.public_id, NOW)
+        assert (offer.request, offer.starts, offer.freed.room) == (waits, left, "US-02")
 
     done(department, work)

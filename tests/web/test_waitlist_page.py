@@ -11,7 +11,7 @@ from sqlalchemy.orm import Session
 
 from models import ServiceRequest
 from models.database import Database
-from scheduler import waitlist
+from scheduler import booking, waitlist
 from tests import factories
 from tests.conftest import NOW
 from tests.factories import NURSE
@@ -134,3 +134,33 @@ def test_a_long_list_comes_in_pages(nurse: FlaskClient, department: Database, mo
     assert more is not None
     assert nurse.get(more[1]).text.count("data-row") == 1
     assert nurse.get("/waitlist?after=nobody").status_code == 404
+
+
+@pytest.mark.parametrize("protocol", ["BX-FNA", "CP-TACE-ABL-S"])
+def test_a_cancelled_booking_offers_who_waits_and_leads_to_exactly_that_place(
+    nurse: FlaskClient, department: Database, protocol: str
+) -> None:
+    def given_up(session: Session) -> tuple[str, str, Any]:
+        made = factories.booked(session, protocol)
+        booking.cancel(session, made.public_id, version=1, reason="发热", actor=NURSE, now=NOW)
+        return made.public_id, made.steps[0].public_id, made.steps[0].starts
+
+    appointment, step, starts = factories.done(department, given_up)
+    waits(department, "程欢", protocol, urgency="2a")
+    board = nurse.get(f"/board/{local(starts)}?open={step}").text
+    assert f'hx-get="/waitlist/freed/{appointment}"' in board
+    text = nurse.get(f"/waitlist/freed/{appointment}").text
+    assert "程欢" in text
+    address = re.search(r'class="btn btn-sm" href="(/book[^"]+)"', text)
+    assert address is not None
+    page = nurse.get(address[1].replace("&amp;", "&")).text
+    assert page.count('action="/book/hold"') == 1
+    assert f"{(starts + timedelta(hours=8)):%H:%M}–" in page
+
+
+def local(instant: Any) -> date:
+    return (instant + timedelta(hours=8)).date()
+
+
+def test_an_unknown_booking_frees_nothing(nurse: FlaskClient) -> None:
+    assert nurse.get("/waitlist/freed/nobody").status_code == 404

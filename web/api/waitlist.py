@@ -10,12 +10,14 @@ from sqlalchemy.orm import Session
 
 from models import ServiceRequest
 from scheduler import waitlist
+from scheduler.booking import rows
 from scheduler.errors import Invalid, NotFound
-from scheduler.waitlist import Wanted, Wishes
+from scheduler.waitlist import Wanted, Wishes, offering
 from web.api.blueprint import CHANGES, WRITES, api, refuses
 from web.api.conditional import IfMatch, answer, version_asked
 from web.api.idempotency import IdempotencyKey, written_once
 from web.api.paging import Page, next_link, read_cursor, write_cursor
+from web.api.placements import seal
 from web.api.proposals import Urgency
 from web.api.proposals import Wishes as Picks
 from web.api.wire import Asked, Code, Day, Instant, IsoDay, Options, PublicId, Text, Told
@@ -180,6 +182,41 @@ def revoke_request(id: UUID, json_data: RevokeAsked, headers_data: IfMatch) -> R
         return _told(waitlist.revoke(session, str(id), version=version, reason=reason, actor=actor, now=now))
 
     return answer(site().transact(work))
+
+
+class OfferTold(Told):
+    """A waiting request and a proposal for it in the freed place: book its token with `request`."""
+
+    request: RequestTold
+    room: str
+    starts: Instant
+    token: str
+
+
+class Offers(Told):
+    offers: list[OfferTold]
+
+
+@api.get("/appointments/<uuid:id>/offers")
+@api.output(Offers)
+@refuses()
+@policy(READ)
+def get_offers(id: UUID) -> Response:
+    """Return up to three waiting requests that fit what a cancelled or moved appointment left, best first."""
+    place()
+    now = site().now()
+    with site().read() as session:
+        rows.whole(session, str(id))
+        told = [
+            OfferTold(
+                request=RequestTold.model_validate(_told(each.request)),
+                room=each.freed.room,
+                starts=each.starts,
+                token=seal(each.found, each.request.patient.public_id, each.placement, now=now),
+            ).model_dump(mode="json")
+            for each in offering.offers(session, str(id), now)
+        ]
+    return jsonify({"offers": told})
 
 
 def _told(request: ServiceRequest) -> dict[str, Any]:

@@ -10,13 +10,14 @@ from sqlalchemy.orm import Session
 
 from models import ServiceRequest
 from scheduler import catalogue, waitlist
+from scheduler.booking import whole
 from scheduler.engine.options import Chosen
 from scheduler.engine.options import chosen as counted
 from scheduler.errors import DomainError
-from scheduler.waitlist import Wanted, Wishes
+from scheduler.waitlist import Wanted, Wishes, offering
 from web import shell
 from web.errors import status_of
-from web.i18n import localname
+from web.i18n import local, localname
 from web.pages import wishes as desk
 from web.pages.forms import version
 from web.pages.names import Names
@@ -61,6 +62,58 @@ class Row:
 def the_list() -> Response:
     """Show who waits, overdue first, then by due day and urgency."""
     return _show()
+
+
+@bp.get("/waitlist/freed/<appointment>")
+@policy(BOOK)
+def freed(appointment: str) -> Response:
+    """Offer up to three waiting patients who fit what a cancelled or moved booking left."""
+    day = today()
+    with site().read() as session:
+        whole(session, appointment)
+        names = Names.load(session)
+        found = [_offered(each, names, day) for each in offering.offers(session, appointment, site().now())]
+    return shell.page("waitlist/freed.html", fragment="waitlist/_freed.html", offers=found)
+
+
+@dataclass(frozen=True, slots=True)
+class Offered:
+    """One offer as a line with a link that books exactly there."""
+
+    request: ServiceRequest
+    days: int
+    name: str
+    room: str
+    starts: datetime
+    book: str
+
+
+def _offered(each: offering.Offer, names: Names, day: date) -> Offered:
+    start, kept = local(each.starts), waitlist.wishes_of(each.request.wishes)
+    single = len(catalogue.parsed(each.found.protocol).steps) == 1
+    role = each.role.split(".")[-1] if single else each.role
+    picks = {name: code for name, code in kept.pick.items() if name.split(".")[-1] != role.split(".")[-1]}
+    wishes = desk.Wishes(
+        patient=each.request.patient.public_id,
+        protocol=each.request.protocol,
+        first=start.date(),
+        within=1,
+        after=start.time(),
+        before=start.time(),
+        urgency=each.request.urgency,
+        options=each.request.options,
+        picks={**picks, role: each.freed.room},
+        must=frozenset({role, *kept.must} & {role, *picks}),
+        request=each.request.public_id,
+    )
+    return Offered(
+        each.request,
+        (each.request.due - day).days,
+        localname(each.found.protocol),
+        names[each.freed.room].name,
+        each.starts,
+        wishes.url(),
+    )
 
 
 @bp.post("/waitlist/<public_id>/revoke")

@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from tests.web.api.conftest import Caller, Callers, NewPatient, found, ok, refused
+from tests.web.api.conftest import Caller, Callers, NewPatient, booked, found, ok, refused
 
 
 def requested(nurse: Caller, patient: str, protocol: str = "BX-FNA", **wanted: Any) -> Any:
@@ -53,11 +53,11 @@ def test_a_booking_from_a_request_completes_it_and_the_second_is_refused(
         {"patient": patient, "proposal": each["token"], "request": made["id"]}
         for each in found(nurse, patient=patient, limit=2, spread_minutes=600)
     )
-    booked = ok(nurse.post("/appointments", one), 201)
+    done = ok(nurse.post("/appointments", one), 201)
     now = ok(nurse.get(f"/waitlist/{made['id']}"))
-    assert (now["status"], now["appointment"]) == ("completed", booked["id"])
+    assert (now["status"], now["appointment"]) == ("completed", done["id"])
     refused(nurse.post("/appointments", other), 409, "request-not-active")
-    ok(nurse.post(f"/appointments/{booked['id']}/cancel", {"reason": "改期"}, version=booked["version"]))
+    ok(nurse.post(f"/appointments/{done['id']}/cancel", {"reason": "改期"}, version=done["version"]))
     assert ok(nurse.get("/waitlist"))["requests"][0]["id"] == made["id"]
 
 
@@ -81,3 +81,17 @@ def test_a_repeated_request_with_its_key_is_one_and_without_it_a_conflict(
 
 def test_a_request_nobody_has_is_not_found(nurse: Caller) -> None:
     refused(nurse.get("/waitlist/00000000-0000-4000-8000-000000000000"), 404, "unknown-request")
+
+
+def test_a_cancelled_place_offers_who_waits_with_a_token_that_books_it(nurse: Caller, new_patient: NewPatient) -> None:
+    given_up, patient = booked(nurse, new_patient()), new_patient()
+    made = requested(nurse, patient, urgency="2a")
+    path = f"/appointments/{given_up['id']}"
+    assert ok(nurse.get(f"{path}/offers"))["offers"] == []
+    ok(nurse.post(f"{path}/cancel", {"reason": "发热"}, version=given_up["version"]))
+    (offer,) = ok(nurse.get(f"{path}/offers"))["offers"]
+    assert (offer["request"]["id"], offer["starts"]) == (made["id"], given_up["steps"][0]["starts"])
+    body = {"patient": patient, "proposal": offer["token"], "request": made["id"]}
+    assert ok(nurse.post("/appointments", body), 201)["steps"][0]["starts"] == offer["starts"]
+    assert ok(nurse.get(f"{path}/offers"))["offers"] == []
+    refused(nurse.get("/appointments/00000000-0000-4000-8000-000000000000/offers"), 404, "unknown-appointment")
