@@ -12,7 +12,7 @@ from sqlalchemy.orm import Session
 
 from models import Appointment, Demonstration, Encounter, Patient
 from models.database import Database
-from scheduler.demo import absence, lived, stays, wishes
+from scheduler.demo import absence, lived, stays, waiting, wishes
 from scheduler.demo.desk import DEMO, SOURCE, Desk, Tally
 from scheduler.errors import Conflict, DomainError
 from scheduler.working_days import Calendar
@@ -123,6 +123,8 @@ class Filling:
             if day <= today:
                 self._live(day)  # what a pathway booked into a day that was over
         self._stays()
+        if waiting.WAITING not in self._done:
+            self._write(self._waiting)
         self._write(lambda session: _finish(session, self._now))
 
     def _stays(self) -> None:
@@ -136,6 +138,10 @@ class Filling:
     def _stay(self, session: Session, day: date) -> None:
         stays.live(session, day, self._seed, self.desk.zone, self._now)
         _mark_done(session, f"ward {day}")
+
+    def _waiting(self, session: Session) -> None:
+        waiting.record(session, self.desk.today, self._seed, actor=DEMO, now=self._now)
+        _mark_done(session, waiting.WAITING)
 
     def _absences(self, session: Session) -> None:
         absence.record(session, self._days, self._seed, self.desk.zone, actor=DEMO, now=self._now)

@@ -14,9 +14,10 @@ from sqlalchemy.orm import Session
 
 from models import Appointment, BedStay, Demonstration, Encounter, Milestone, Patient, Resource, Step
 from models.database import Database
-from scheduler import catalogue, closures, demo, invariants
+from scheduler import catalogue, closures, demo, invariants, waitlist
 from scheduler.booking import rows
 from scheduler.demo import lived, living, mix, wishes
+from scheduler.demo.waiting import REQUESTS, WAITING
 from scheduler.errors import Conflict
 from tests.conftest import NOW, ROOT, Store, load_department
 from tests.factories import NURSE, booked, done
@@ -326,3 +327,16 @@ def test_lived_in_small_steps_it_ends_as_in_one(store: Store, department: Databa
 def test_nothing_lives_where_there_is_no_demonstration(department: Database) -> None:
     done(department, booked)
     assert department.transact(living.live_on, now=NOW + 8 * HOUR) == 0
+
+
+def test_some_dozens_wait_a_few_of_them_late_and_a_second_run_adds_none(department: Database) -> None:
+    begin(department)
+    demo.fill(department, told, now=NOON)
+    demo.fill(department, told, now=NOON)
+    with department.read() as session:
+        waiting = waitlist.waiting(session)
+        late = [each for each in waiting if each.due < NOON.date()]
+        assert len(waiting) == REQUESTS
+        assert 1 <= len(late) < len(waiting) / 2
+        assert max(each.requested_at for each in waiting) <= NOON
+        assert session.scalars(select(Demonstration)).one().done.count(WAITING) == 1
