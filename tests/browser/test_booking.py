@@ -35,6 +35,7 @@ def desk(page: Page, department: Database) -> Iterator[Page]:
     page.fill("[name=password]", PASSWORD)
     page.press("[name=password]", "Enter")
     expect(page.locator("#book-q")).to_be_focused()
+    expect(page.locator("html.js")).to_be_attached()  # an Enter before that sends the form, which shows the list
     yield page
 
 
