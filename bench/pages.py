@@ -36,6 +36,7 @@ from web import accounts
 from web.accounts.passwords import Cost
 from web.accounts.sessions import cookie_name
 from web.app import create_app
+from web.commands import warm
 from web.settings import load
 
 TIMES = 40
@@ -75,6 +76,7 @@ def rows(folder: Path) -> Iterator[Row]:
     _add_account(db)
     client = app.test_client()
     sign_in(client, LOGIN)
+    warm(db)  # as `serve` does, which spares the garbage collection all that lives as long as the process
     yield _measured(_empty(), "an empty Flask route", "/", db)
     ids = names(db, day)
     for address in (address.format(**ids) for addresses in PAGES.values() for address in addresses):

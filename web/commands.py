@@ -58,7 +58,7 @@ class Server(BaseApplication):
     def load(self) -> Any:
         # Opened in the worker: no connection is shared across the fork.
         db = Database(self._settings.database_url)
-        threading.Thread(target=_warm, args=(db,), name="warm masks", daemon=True).start()
+        threading.Thread(target=warm, args=(db,), name="warm masks", daemon=True).start()
         return create_app(self._settings, db)
 
     def _start_jobs(self, worker: Any) -> None:
@@ -66,7 +66,7 @@ class Server(BaseApplication):
             worker.ticker = jobs.ticker(Database(self._settings.database_url), ALL_JOBS)
 
 
-def _warm(db: Database) -> None:
+def warm(db: Database) -> None:
     """Fill the masks before the first nurse asks; a search that comes earlier fills them itself."""
     with contextlib.suppress(Exception), db.read() as session:
         now = database_now(session)
